@@ -1,0 +1,101 @@
+"""What an algorithm found, before it is said in DICOM."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A coded concept (PS3.3 section 8): value, coding scheme designator, meaning."""
+
+    value: str
+    scheme: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One class of a label map.
+
+    Parameters
+    ----------
+    number
+        Its value in the label array, from 1, without gaps.
+    label
+        What a viewer shows.
+    category, type
+        Segmented Property Category and Type.
+    laterality
+        Modifier of the type, where the structure is paired.
+    rgb
+        The colour recommended for display, 0 to 255 each.
+    """
+
+    number: int
+    label: str
+    category: Code
+    type: Code
+    laterality: Code | None
+    rgb: tuple[int, int, int]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class LabelMap:
+    """A segmentation on the voxels of the source volume.
+
+    Parameters
+    ----------
+    name
+        Short and stable within its algorithm; goes into UIDs.
+    labels
+        uint8 (slice, row, column) on the source's grid: 0 is background, n is segment n.
+    segments
+        In the order of their numbers.
+    description
+        A few words for the series list.
+    """
+
+    name: str
+    labels: npt.NDArray[np.uint8]
+    segments: tuple[Segment, ...]
+    description: str
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class DerivedVolume:
+    """A volume computed from the source, slice for slice on its grid.
+
+    Parameters
+    ----------
+    name
+        Short and stable within its algorithm; goes into UIDs.
+    voxels
+        (slice, row, column) in the unit and type of the source volume's voxels.
+    image_type
+        The values that follow ``DERIVED\\SECONDARY`` in Image Type (0008,0008).
+    derivation
+        Derivation Code Sequence: how the values came about.
+    source_slices
+        For each slice the indices of the source slices that went into it.
+    locations_preserved
+        Whether each voxel shows the same place as in its source slices.
+    slab_mm
+        Thickness that one slice stands for, in mm.
+    description
+        A few words for the series list.
+    """
+
+    name: str
+    voxels: npt.NDArray[Any]
+    image_type: tuple[str, ...]
+    derivation: tuple[Code, ...]
+    source_slices: tuple[tuple[int, ...], ...]
+    locations_preserved: bool
+    slab_mm: float
+    description: str
+
+
+Finding = LabelMap | DerivedVolume

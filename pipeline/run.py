@@ -1,0 +1,164 @@
+"""The whole way of one series in one call: instances, volume, findings, DICOM objects."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydicom.dataset import Dataset
+
+from pipeline.algorithms import registry
+from pipeline.encode import ResultContext, encode
+from pipeline.errors import NotApplicableError
+from pipeline.instance import Instance, read_instance
+from pipeline.volume import Receipt, Volume, build_volume
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One algorithm of a pipeline with its parameters (the algorithm's own frozen dataclass)."""
+
+    algorithm: str
+    parameters: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """What is done to a series.
+
+    Parameters
+    ----------
+    name
+        As routes name it.
+    steps
+        Run one after the other on the same volume.
+    first_series_number
+        Series Number (0020,0011) of the first result; each further result takes the next.
+    content_qualification
+        Content Qualification (0018,9004) of the results: RESEARCH, PRODUCT or SERVICE.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    first_series_number: int = 9000
+    content_qualification: str = "RESEARCH"
+
+    @property
+    def settings_digest(self) -> str:
+        """SHA-256 (hex) of everything here that changes a result, algorithm versions included.
+
+        The pipeline's name is a label of the site's and is left out.
+        """
+        content = {
+            "steps": [
+                [step.algorithm, registry.find(step.algorithm).version, asdict(step.parameters)]
+                for step in self.steps
+            ],
+            "first_series_number": self.first_series_number,
+            "content_qualification": self.content_qualification,
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: ``done`` of ``total`` parts of the stage named ``stage``."""
+
+    stage: str
+    done: int
+    total: int
+
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Outcome:
+    """What a pipeline made of a series: DICOM objects, series by series, and the receipt."""
+
+    series: tuple[tuple[Dataset, ...], ...]
+    receipt: Receipt
+
+
+def run_pipeline(
+    paths: Sequence[Path],
+    pipeline: Pipeline,
+    *,
+    content_time: datetime,
+    on_progress: OnProgress = lambda _progress: None,
+) -> Outcome:
+    """Run a pipeline on the instances of one series.
+
+    Parameters
+    ----------
+    paths
+        Part 10 files of one series, in any order.
+    pipeline
+        What to do.
+    content_time
+        Written into the results (time zone aware). The same inputs, settings and time give the
+        same bytes.
+    on_progress
+        Told of each stage.
+
+    Raises
+    ------
+    PipelineError
+        The series gives no result; the message says why.
+    """
+    instances = _read(paths, on_progress)
+    result = build_volume(
+        instances, on_slice=lambda done, of: on_progress(Progress("rebuild", done, of))
+    )
+    _check_modality(result.volume, pipeline)
+    series = _findings_to_series(result.volume, pipeline, content_time, on_progress)
+    return Outcome(series, result.receipt)
+
+
+def _read(paths: Sequence[Path], on_progress: OnProgress) -> list[Instance]:
+    instances = []
+    for done, path in enumerate(paths, start=1):
+        instances.append(read_instance(path))
+        on_progress(Progress("read headers", done, len(paths)))
+    return instances
+
+
+def _check_modality(volume: Volume, pipeline: Pipeline) -> None:
+    """Raise before any work where one step is not meant for the series."""
+    for step in pipeline.steps:
+        wanted = registry.find(step.algorithm).modalities
+        if volume.modality not in wanted:
+            raise NotApplicableError(
+                f"Pipeline {pipeline.name!r} runs {step.algorithm!r}, which takes "
+                f"{', '.join(sorted(wanted))}; series {volume.series_instance_uid} is "
+                f"{volume.modality or 'of no modality'}. Narrow the route's match."
+            )
+
+
+def _findings_to_series(
+    volume: Volume, pipeline: Pipeline, content_time: datetime, on_progress: OnProgress
+) -> tuple[tuple[Dataset, ...], ...]:
+    digests = tuple(sorted(source.digest for source in volume.sources))
+    series: list[tuple[Dataset, ...]] = []
+    for step in pipeline.steps:
+        algorithm = registry.find(step.algorithm)
+        on_progress(Progress(f"run {step.algorithm}", 0, 1))
+        findings = algorithm.analyse(volume, step.parameters)
+        on_progress(Progress(f"run {step.algorithm}", 1, 1))
+        for number, finding in enumerate(findings, start=1):
+            on_progress(Progress(f"encode {step.algorithm}", number - 1, len(findings)))
+            context = ResultContext(
+                algorithm=algorithm.name,
+                algorithm_version=algorithm.version,
+                settings_digest=pipeline.settings_digest,
+                input_digests=digests,
+                content_time=content_time,
+                series_number=pipeline.first_series_number + len(series),
+                content_qualification=pipeline.content_qualification,
+            )
+            series.append(encode(finding, volume, context))
+            on_progress(Progress(f"encode {step.algorithm}", number, len(findings)))
+    return tuple(series)
