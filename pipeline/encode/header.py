@@ -1,0 +1,174 @@
+"""What every result takes from the source's header, and what it says of itself."""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
+
+from pipeline.encode.attributes import PATIENT, REQUIRED_OF_PATIENT_AND_STUDY, SERIES, STUDY
+from pipeline.encode.context import MANUFACTURER, ResultContext, uid_from
+from pipeline.encode.equipment import contributing_equipment
+from pipeline.encode.values import character_set, normalised, utc_offset
+from pipeline.errors import EncodingError
+from pipeline.findings import Finding
+from pipeline.volume import Volume
+
+_LONG_STRING = 64
+_NOT_OUR_TEXT = re.compile(r"[^\x20-\x5b\x5d-\x7e]")
+
+
+def own_text(text: str, limit: int = _LONG_STRING) -> str:
+    """Text of ours in the default repertoire, without backslash, cut to a limit.
+
+    It must not depend on the source's character set.
+    """
+    return _NOT_OUR_TEXT.sub("?", text)[:limit].strip()
+
+
+def copy_attributes(source: Dataset, target: Dataset, keywords: Iterable[str]) -> None:
+    """Copy what the source has of some attributes, each in the form the standard allows."""
+    for keyword in keywords:
+        if keyword in source and (element := normalised(source[keyword])) is not None:
+            target.add(element)
+
+
+def copy_shared_attributes(
+    sources: Sequence[Dataset], target: Dataset, keywords: Iterable[str]
+) -> None:
+    """Copy the attributes that all sources have with the same value."""
+    first = sources[0]
+    shared = [
+        keyword
+        for keyword in keywords
+        if keyword in first
+        and all(other.get(keyword) == first.get(keyword) for other in sources[1:])
+    ]
+    copy_attributes(first, target, shared)
+
+
+def fill_missing(target: Dataset, keywords: Iterable[str]) -> None:
+    """Add an empty value for each attribute of Type 2 that is missing."""
+    for keyword in keywords:
+        if keyword not in target:
+            setattr(target, keyword, None)
+
+
+def result_header(finding: Finding, volume: Volume, context: ResultContext) -> Dataset:
+    """All of a result that does not depend on the kind of object.
+
+    Patient, study, frame of reference and contrast stay the source's; series, equipment and
+    times are ours.
+
+    Raises
+    ------
+    EncodingError
+        The source has no Study Instance UID.
+    """
+    source = volume.sources[0].header
+    header = Dataset()
+    copy_attributes(source, header, (*REQUIRED_OF_PATIENT_AND_STUDY, *PATIENT, *STUDY, *SERIES))
+    fill_missing(header, REQUIRED_OF_PATIENT_AND_STUDY)
+    if not header.get("StudyInstanceUID"):
+        raise EncodingError(
+            f"Series {volume.series_instance_uid} has no Study Instance UID, so a result cannot "
+            "be put into its study. Send it again from a system that fills it in."
+        )
+    _add_frame_of_reference(header, volume)
+    _add_series(header, finding, context)
+    _add_inherited_image_quality(header, volume)
+    header.ContributingEquipmentSequence = contributing_equipment(source, context)
+    _add_times(header, source, context)
+    _add_character_set(header, source)
+    return header
+
+
+def _add_frame_of_reference(header: Dataset, volume: Volume) -> None:
+    """The source's frame; where it names none, one that all results of the series share."""
+    source = volume.sources[0].header
+    header.FrameOfReferenceUID = source.get("FrameOfReferenceUID") or uid_from(
+        "frame of reference", volume.series_instance_uid
+    )
+    copy_attributes(source, header, ("PositionReferenceIndicator",))
+    fill_missing(header, ("PositionReferenceIndicator",))
+
+
+def _add_series(header: Dataset, finding: Finding, context: ResultContext) -> None:
+    """General Series and General Equipment: this software and its configuration."""
+    header.SeriesInstanceUID = context.series_uid(finding.name)
+    header.SeriesNumber = context.series_number
+    header.SeriesDescription = _series_description(finding.description, context.author)
+    header.Manufacturer = MANUFACTURER
+    header.ManufacturerModelName = own_text(f"{MANUFACTURER} {context.algorithm}")
+    header.SoftwareVersions = own_text(context.author)
+    # Software has no serial number, and SEG demands one: what identifies the device that made
+    # the result is its configuration.
+    header.DeviceSerialNumber = own_text(context.settings_digest)
+    header.ContentQualification = context.content_qualification
+
+
+def _series_description(description: str, author: str) -> str:
+    """Description and, in brackets, algorithm with version; the description gives way."""
+    signature = own_text(f"({author})")
+    room = max(_LONG_STRING - len(signature) - 1, 0)
+    return f"{own_text(description, room)} {signature}".strip()
+
+
+def _add_inherited_image_quality(header: Dataset, volume: Volume) -> None:
+    """Lossy compression and burned-in text of any slice stay with the result.
+
+    Source: PS3.3 C.7.6.1.1.5 (once lossy, always lossy).
+    """
+    sources = [source.header for source in volume.sources]
+    lossy = next((item for item in sources if item.get("LossyImageCompression") == "01"), None)
+    if lossy is None:
+        copy_shared_attributes(sources, header, ("LossyImageCompression",))
+    else:
+        copy_attributes(
+            lossy,
+            header,
+            (
+                "LossyImageCompression",
+                "LossyImageCompressionRatio",
+                "LossyImageCompressionMethod",
+            ),
+        )
+    for keyword in ("BurnedInAnnotation", "RecognizableVisualFeatures"):
+        if any(item.get(keyword) == "YES" for item in sources):
+            setattr(header, keyword, "YES")
+        else:
+            copy_shared_attributes(sources, header, (keyword,))
+
+
+def _add_times(header: Dataset, source: Dataset, context: ResultContext) -> None:
+    """When the result was made, in the zone that the source's own times are in.
+
+    Timezone Offset From UTC applies to every date and time of an instance. Where the source
+    leaves it out, the zone of the copied study and acquisition times is not known, and an offset
+    of ours would give them a meaning they never had: then none is written, and our times are in
+    UTC.
+    """
+    zone = utc_offset(source)
+    made = context.content_time.astimezone(zone or UTC)
+    if zone is not None:
+        header.TimezoneOffsetFromUTC = f"{made:%z}"
+    for prefix in ("InstanceCreation", "Series", "Content"):
+        setattr(header, f"{prefix}Date", _date(made))
+        setattr(header, f"{prefix}Time", _time(made))
+
+
+def _date(moment: datetime) -> str:
+    return f"{moment:%Y%m%d}"
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%H%M%S.%f}"
+
+
+def _add_character_set(header: Dataset, source: Dataset) -> None:
+    declared = source.get("SpecificCharacterSet")
+    terms = list(declared) if isinstance(declared, MultiValue | list) else [declared or ""]
+    chosen = character_set(terms, header)
+    if chosen != [""]:
+        header.SpecificCharacterSet = chosen

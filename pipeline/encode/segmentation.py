@@ -1,0 +1,189 @@
+"""A label map as a Segmentation: binary, one object per series, empty frames left out.
+
+Source: PS3.3 A.51 (Segmentation IOD), C.8.20.2 (Segmentation Image), C.8.20.4 (Segment
+Description Macro).
+"""
+
+import numpy as np
+from highdicom import AlgorithmIdentificationSequence
+from highdicom.color import CIELabColor
+from highdicom.seg import (
+    SegmentAlgorithmTypeValues,
+    Segmentation,
+    SegmentationTypeValues,
+    SegmentDescription,
+)
+from highdicom.sr import CodedConcept
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.valuerep import format_number_as_ds
+
+from pipeline.encode.codes import SEGMENTATION, code_item
+from pipeline.encode.context import MANUFACTURER, ResultContext
+from pipeline.encode.header import own_text, result_header
+from pipeline.encode.part10 import set_file_meta
+from pipeline.errors import EncodingError
+from pipeline.findings import Code, LabelMap, Segment
+from pipeline.volume import Volume
+
+# highdicom refuses headers that the standard or a hospital allows. It is shown the geometry and
+# the identifiers only; the source's own patient and study go in afterwards.
+_BLANK = (
+    "PatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "PatientSex",
+    "AccessionNumber",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+    "ReferringPhysicianName",
+)
+
+
+def encode_label_map(
+    finding: LabelMap, volume: Volume, context: ResultContext
+) -> tuple[Dataset, ...]:
+    """Say a label map as one Segmentation.
+
+    Raises
+    ------
+    EncodingError
+        The labels are not on the source's grid, are all background, or have a value without a
+        segment.
+    """
+    _check(finding, volume)
+    header = result_header(finding, volume, context)
+    segmentation = _segmentation(finding, volume, context, header)
+    segmentation.update(header)
+    _set_dimension_organization(segmentation, context.dimension_organization_uid(finding.name))
+    set_file_meta(segmentation)
+    return (segmentation,)
+
+
+def _check(finding: LabelMap, volume: Volume) -> None:
+    labels = finding.labels
+    if labels.dtype != np.uint8 or labels.shape != volume.voxels.shape:
+        raise EncodingError(
+            f"Finding {finding.name!r} is {labels.dtype} {labels.shape}; it must be uint8 "
+            f"{volume.voxels.shape}, on the source's grid."
+        )
+    if [segment.number for segment in finding.segments] != list(
+        range(1, len(finding.segments) + 1)
+    ):
+        raise EncodingError(f"The segments of finding {finding.name!r} are not numbered 1, 2, ...")
+    highest = int(labels.max())
+    if highest == 0:
+        raise EncodingError(
+            f"Finding {finding.name!r} is empty: no voxel belongs to any segment, so there is no "
+            "segmentation to store."
+        )
+    if highest > len(finding.segments):
+        raise EncodingError(
+            f"Finding {finding.name!r} uses label {highest}, but describes "
+            f"{len(finding.segments)} segments."
+        )
+
+
+def _segmentation(
+    finding: LabelMap, volume: Volume, context: ResultContext, header: Dataset
+) -> Segmentation:
+    """The Segmentation with its frames; patient, study and series are yet to be set.
+
+    Raises
+    ------
+    EncodingError
+        highdicom cannot refer to the source.
+    """
+    try:
+        return Segmentation(
+            source_images=_plain_sources(volume, header),
+            pixel_array=finding.labels,
+            segmentation_type=SegmentationTypeValues.BINARY,
+            segment_descriptions=[
+                _description(finding, segment, context) for segment in finding.segments
+            ],
+            series_instance_uid=header.SeriesInstanceUID,
+            series_number=context.series_number,
+            sop_instance_uid=context.instance_uid(finding.name, 1),
+            instance_number=1,
+            manufacturer=header.Manufacturer,
+            manufacturer_model_name=header.ManufacturerModelName,
+            software_versions=header.SoftwareVersions,
+            device_serial_number=header.DeviceSerialNumber,
+            content_label="SEGMENTATION",
+            content_description=own_text(finding.description),
+            transfer_syntax_uid=ExplicitVRLittleEndian,
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise EncodingError(
+            f"No segmentation can refer to series {volume.series_instance_uid}: {error}"
+        ) from error
+
+
+def _plain_sources(volume: Volume, header: Dataset) -> list[Dataset]:
+    """Headers of the source slices with what a Segmentation needs of them, and no more."""
+    first = volume.sources[0].header
+    shared = Dataset()
+    for keyword in _BLANK:
+        setattr(shared, keyword, "")
+    shared.SeriesInstanceUID = volume.series_instance_uid
+    shared.Modality = volume.modality
+    for keyword in ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient"):
+        shared.add(first[keyword])
+    for keyword in (
+        "StudyInstanceUID",
+        "FrameOfReferenceUID",
+        "PositionReferenceIndicator",
+        "LossyImageCompression",
+        "LossyImageCompressionRatio",
+        "LossyImageCompressionMethod",
+    ):
+        if keyword in header:
+            shared.add(header[keyword])
+    spacing = format_number_as_ds(volume.geometry.spacing.slice_mm)
+    shared.SliceThickness = first.get("SliceThickness") or spacing
+    shared.SpacingBetweenSlices = spacing
+    return [_plain_source(shared, source.header) for source in volume.sources]
+
+
+def _plain_source(shared: Dataset, header: Dataset) -> Dataset:
+    plain = Dataset()
+    plain.update(shared)
+    for keyword in ("SOPClassUID", "SOPInstanceUID", "ImagePositionPatient"):
+        plain.add(header[keyword])
+    return plain
+
+
+def _description(finding: LabelMap, segment: Segment, context: ResultContext) -> SegmentDescription:
+    description = SegmentDescription(
+        segment_number=segment.number,
+        segment_label=own_text(segment.label),
+        segmented_property_category=_concept(segment.category),
+        segmented_property_type=_concept(segment.type),
+        algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
+        algorithm_identification=AlgorithmIdentificationSequence(
+            name=own_text(f"{MANUFACTURER} {context.algorithm}"),
+            family=_concept(SEGMENTATION),
+            version=own_text(context.algorithm_version),
+            source=MANUFACTURER,
+        ),
+        tracking_id=own_text(f"{context.algorithm} {finding.name} {segment.label}"),
+        tracking_uid=context.tracking_uid(finding.name, segment.number),
+        display_color=CIELabColor.from_rgb(*segment.rgb),
+    )
+    if segment.laterality is not None:
+        # PS3.3 C.8.20.4.1: modifiers sit inside the item of the property's type.
+        property_type = description.SegmentedPropertyTypeCodeSequence[0]
+        property_type.SegmentedPropertyTypeModifierCodeSequence = [code_item(segment.laterality)]
+    return description
+
+
+def _concept(code: Code) -> CodedConcept:
+    return CodedConcept(code.value, code.scheme, code.meaning)
+
+
+def _set_dimension_organization(segmentation: Segmentation, uid: str) -> None:
+    """Replace the random UID that highdicom gives its frame dimensions."""
+    for item in (*segmentation.DimensionOrganizationSequence, *segmentation.DimensionIndexSequence):
+        item.DimensionOrganizationUID = uid

@@ -1,0 +1,167 @@
+"""Values of a source header, put into the form that the standard allows.
+
+Real headers hold times with colons, dates with dots, lower-case codes and a patient's sex of
+'U'. A result keeps what such a value means where that is certain, and leaves the value out where
+it is not.
+
+Source: PS3.5 6.2 (value representations).
+"""
+
+import re
+import warnings
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from datetime import date, timedelta, timezone
+
+from pydicom.charset import convert_encodings, decode_bytes, encode_string, python_encoding
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
+from pydicom.valuerep import TEXT_VR_DELIMS
+
+UNICODE = "ISO_IR 192"
+
+# PS3.3 C.12.1.1.2: not to be combined with others.
+_STANDALONE = frozenset({UNICODE, "GB18030", "GBK"})
+
+_CODE_STRING = re.compile(r"[A-Z0-9_ ]{1,16}")
+_AGE = re.compile(r"(\d{1,3})\s*([DWMY]?)")
+_TIME = re.compile(r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?")
+_DATE = re.compile(r"\d{8}")
+_DATE_SEPARATORS = re.compile(r"(?<=\d)[.\-/](?=\d)")
+_UTC_OFFSET = re.compile(r"([+-])(\d{2})(\d{2})")
+_LAST_HOUR_MINUTE_SECOND = ("23", "59", "60")
+_EARLIEST_OFFSET, _LATEST_OFFSET = timedelta(hours=-12), timedelta(hours=14)
+_TEXT = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
+_SEXES = frozenset({"M", "F", "O"})
+
+
+def date_value(text: str) -> str | None:
+    """YYYYMMDD, also from the older YYYY.MM.DD; None where it is no day."""
+    digits = _DATE_SEPARATORS.sub("", text.strip())
+    if not _DATE.fullmatch(digits):
+        return None
+    try:
+        date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+    except ValueError:
+        return None
+    return digits
+
+
+def time_value(text: str) -> str | None:
+    """HHMMSS.FFFFFF or its beginning, also from HH:MM:SS; None where it is no time of day."""
+    digits = text.strip().replace(":", "")
+    if not _TIME.fullmatch(digits):
+        return None
+    parts = (digits[:2], digits[2:4], digits[4:6])
+    in_range = all(part <= most for part, most in zip(parts, _LAST_HOUR_MINUTE_SECOND, strict=True))
+    return digits if in_range else None
+
+
+def age_value(text: str) -> str | None:
+    """Three digits and D, W, M or Y; years where the unit is left out."""
+    match = _AGE.fullmatch(text.strip().upper())
+    return f"{int(match[1]):03d}{match[2] or 'Y'}" if match else None
+
+
+def code_string_value(text: str) -> str | None:
+    """In capitals; None where that does not make it a code string."""
+    code = text.strip().upper()
+    return code if _CODE_STRING.fullmatch(code) else None
+
+
+def sex_value(text: str) -> str | None:
+    """M, F or O; None for anything else: the standard has no code for unknown, but empty."""
+    sex = text.strip().upper()
+    return sex if sex in _SEXES else None
+
+
+_BY_KEYWORD: dict[str, Callable[[str], str | None]] = {"PatientSex": sex_value}
+_BY_VR: dict[str, Callable[[str], str | None]] = {
+    "DA": date_value,
+    "TM": time_value,
+    "AS": age_value,
+    "CS": code_string_value,
+}
+
+
+def normalised(element: DataElement) -> DataElement | None:
+    """A copy of a header's element in the form of its value representation.
+
+    Returns
+    -------
+    None where no value can be kept. Empty elements stay empty; private elements inside
+    sequences are left out.
+    """
+    copy = deepcopy(element)
+    if element.VR == "SQ":
+        for item in copy.value:
+            _clean_item(item)
+        return copy if copy.value else None
+    rule = _BY_KEYWORD.get(element.keyword) or _BY_VR.get(element.VR)
+    if rule is None or element.is_empty:
+        return copy
+    values = [kept for value in _values(element) if (kept := rule(str(value))) is not None]
+    return DataElement(element.tag, element.VR, values) if values else None
+
+
+def _clean_item(item: Dataset) -> None:
+    """Drop private elements, and the item's own character set: its text is decoded already."""
+    item.remove_private_tags()
+    item.pop("SpecificCharacterSet", None)
+    for element in item:
+        if element.VR == "SQ":
+            for nested in element.value:
+                _clean_item(nested)
+
+
+def _values(element: DataElement) -> list[object]:
+    return list(element.value) if element.VM > 1 else [element.value]
+
+
+def utc_offset(header: Dataset) -> timezone | None:
+    """The zone of a header's dates and times (0008,0201), None where it does not say."""
+    match = _UTC_OFFSET.fullmatch(str(header.get("TimezoneOffsetFromUTC") or "").strip())
+    if match is None:
+        return None
+    amount = timedelta(hours=int(match[2]), minutes=int(match[3]))
+    offset = -amount if match[1] == "-" else amount
+    return timezone(offset) if _EARLIEST_OFFSET <= offset <= _LATEST_OFFSET else None
+
+
+def character_set(declared: Iterable[str], text: Dataset) -> list[str]:
+    """Specific Character Set (0008,0005) for a result with this text.
+
+    Parameters
+    ----------
+    declared
+        The values of the source; the first may be empty.
+    text
+        The data set whose text will be written.
+
+    Returns
+    -------
+    The source's own values wherever they can say the text, so that its names keep their bytes;
+    else Unicode, which can say any text.
+    """
+    terms = [str(term).strip() for term in declared]
+    alone = len(terms) == 1
+    if any(term not in python_encoding or (term in _STANDALONE and not alone) for term in terms):
+        return [UNICODE]
+    strings = {value for value in _strings(text) if not value.isascii()}
+    return terms if all(_survives(value, terms) for value in strings) else [UNICODE]
+
+
+def _strings(dataset: Dataset) -> Iterable[str]:
+    for element in dataset.iterall():
+        if element.VR in _TEXT and not element.is_empty:
+            for value in _values(element):
+                yield from str(value).split("=")
+
+
+def _survives(text: str, terms: list[str]) -> bool:
+    """Whether a string comes back the same after writing in a character set."""
+    with warnings.catch_warnings():
+        # pydicom warns of each string that it could not write; here that is the question.
+        warnings.simplefilter("ignore")
+        encodings = convert_encodings(terms)
+        return decode_bytes(encode_string(text, encodings), encodings, TEXT_VR_DELIMS) == text

@@ -1,0 +1,1 @@
+"""The shell around the pipeline: sockets, disk, processes and the clock."""

@@ -1,0 +1,6 @@
+"""``python -m scp`` is ``hounsfield``."""
+
+from scp.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The engine: jobs on Dask workers, apart from receiving and from the truth in the ledger."""

@@ -1,0 +1,102 @@
+"""The embedded Dask cluster: worker processes with a memory limit, restarted when they die."""
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dask
+from distributed import Client, Future, LocalCluster, Security, get_worker
+
+from config import EngineSettings
+from pipeline.run import Progress
+from scp.engine.work import JobOrder, JobReport, run_job
+
+_STAGES = "hounsfield-stages"
+_STAGE_INTERVAL_S = 0.2
+_CLOSE_TIMEOUT_S = 4
+_MIB = 2**20
+
+OnStage = Callable[[int, str], None]
+
+
+class EmbeddedCluster:
+    """Workers on this machine, one job each at a time.
+
+    Parameters
+    ----------
+    engine
+        Number of workers and what they may take.
+    scratch
+        Folder for the workers' temporary files.
+    on_stage
+        Told the job id and what it is at.
+
+    Notes
+    -----
+    Scheduler and workers listen on loopback and speak TLS with keys of this run, so that no other
+    user of the machine can hand them work.
+    """
+
+    def __init__(self, engine: EngineSettings, scratch: Path, on_stage: OnStage) -> None:
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        dask.config.set({"distributed.scheduler.allowed-failures": engine.attempts - 1})
+        self._cluster = LocalCluster(
+            n_workers=engine.workers or None,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=engine.memory_limit_mb * _MIB or "auto",
+            host="127.0.0.1",
+            protocol="tls://",
+            security=Security.temporary(),
+            dashboard_address=None,
+            local_directory=str(scratch),
+            silence_logs=logging.CRITICAL,
+        )
+        self._client = Client(self._cluster, set_as_default=False)
+        self._client.subscribe_topic(_STAGES, lambda event: on_stage(*event[1]))
+
+    @property
+    def workers(self) -> int:
+        """How many jobs run at one time."""
+        return len(self._cluster.workers)
+
+    def submit(self, order: JobOrder) -> "Future[JobReport]":
+        """Send a job to a worker."""
+        return self._client.submit(_run_on_worker, order, pure=False)
+
+    def stop_job(self, future: "Future[JobReport]") -> None:
+        """End a job that runs, by restarting its worker."""
+        addresses = [
+            address for address, keys in self._client.processing().items() if future.key in keys
+        ]
+        future.cancel()
+        if addresses:
+            self._client.restart_workers(addresses, raise_for_error=False)
+
+    def close(self) -> None:
+        """Stop the workers; running jobs are lost here and taken up from the ledger later."""
+        self._client.close(timeout=_CLOSE_TIMEOUT_S)
+        self._cluster.close(timeout=_CLOSE_TIMEOUT_S)
+
+
+def _run_on_worker(order: JobOrder) -> JobReport:
+    return run_job(order, _Stages(order.job_id))
+
+
+class _Stages:
+    """Sends a job's stages to the node, not more often than anybody can read."""
+
+    def __init__(self, job_id: int) -> None:
+        self._job_id = job_id
+        self._worker: Any = get_worker()
+        self._told_at = 0.0
+        self._stage = ""
+
+    def __call__(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if progress.stage != self._stage or now - self._told_at >= _STAGE_INTERVAL_S:
+            self._told_at, self._stage = now, progress.stage
+            text = f"{progress.stage} {progress.done}/{progress.total}"
+            self._worker.log_event(_STAGES, (self._job_id, text))

@@ -1,0 +1,176 @@
+"""From queued jobs in the ledger to their results in the outbox."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+from distributed import Future, KilledWorker
+from sqlalchemy.exc import SQLAlchemyError
+
+from config import Settings
+from config.assemble import build_pipeline
+from pipeline.run import Pipeline
+from scp.engine.work import JobOrder, JobReport
+from scp.ledger import Ledger
+from scp.ledger.jobs import (
+    Job,
+    fail_job,
+    finish_job,
+    input_names,
+    queued_jobs,
+    requeue_running,
+    set_stage,
+    start_job,
+)
+from scp.ledger.outbox import record_results
+from scp.spool import Spool
+
+log = structlog.get_logger()
+
+
+class Cluster(Protocol):
+    """Where jobs run."""
+
+    @property
+    def workers(self) -> int:
+        """How many at one time."""
+
+    def submit(self, order: JobOrder) -> "Future[JobReport]":
+        """Begin a job."""
+
+    def stop_job(self, future: "Future[JobReport]") -> None:
+        """End a running job."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    job: Job
+    future: "Future[JobReport]"
+    started_at: datetime
+
+
+@dataclass(slots=True)
+class Engine:
+    """Keeps the workers busy and records what comes of it.
+
+    Notes
+    -----
+    The ledger is the truth: `recover` queues again what a node before this one left running.
+    Submitting a job twice is harmless, since the same inputs and settings give the same bytes.
+    """
+
+    ledger: Ledger
+    spool: Spool
+    settings: Settings
+    results_folder: Path
+    cluster: Cluster
+    _running: dict[int, _Running] = field(default_factory=dict)
+
+    def recover(self) -> None:
+        """Queue again the jobs that were running when the node stopped."""
+        with self.ledger.write() as connection:
+            count = requeue_running(connection)
+        if count:
+            log.info("jobs taken up again", jobs=count)
+
+    def tick(self, now: datetime) -> None:
+        """Record finished jobs, end those over their time, start queued ones."""
+        for running in list(self._running.values()):
+            if running.future.done():
+                self._record(running, now)
+            elif now - running.started_at > self._time_limit:
+                self._stop(running, now)
+        self._dispatch(now)
+
+    @property
+    def _time_limit(self) -> timedelta:
+        return timedelta(seconds=self.settings.engine.job_time_limit_s)
+
+    def _dispatch(self, now: datetime) -> None:
+        free = self.cluster.workers - len(self._running)
+        if free <= 0:
+            return
+        with self.ledger.read() as connection:
+            waiting = queued_jobs(connection, free)
+        for job in waiting:
+            if job.pipeline in self.settings.pipelines:
+                self._start(job, build_pipeline(self.settings, job.pipeline), now)
+            else:
+                self._fail(
+                    job,
+                    f"Pipeline {job.pipeline!r} is not in the settings any more. Put it back, then "
+                    f"'hounsfield retry {job.id}'.",
+                    now,
+                )
+
+    def _start(self, job: Job, pipeline: Pipeline, now: datetime) -> None:
+        with self.ledger.write() as connection:
+            content_time = start_job(connection, job, pipeline.settings_digest, now)
+            names = input_names(connection, job.id)
+        order = JobOrder(
+            job_id=job.id,
+            paths=tuple(self.spool.path(name) for name in names),
+            pipeline=pipeline,
+            content_time=content_time,
+            results_folder=self.results_folder,
+        )
+        self._running[job.id] = _Running(job, self.cluster.submit(order), now)
+        log.info("job started", job=job.id, pipeline=job.pipeline, instances=len(names))
+
+    def _record(self, running: _Running, now: datetime) -> None:
+        job = running.job
+        report = _report(running.future)
+        if report.failure:
+            self._fail(job, report.failure, now, trace=report.trace)
+        else:
+            with self.ledger.write() as connection:
+                record_results(connection, job.id, report.results, job.destinations, now)
+                finish_job(connection, job.id, now)
+            log.info("job done", job=job.id, results=len(report.results))
+        del self._running[job.id]
+
+    def _stop(self, running: _Running, now: datetime) -> None:
+        self.cluster.stop_job(running.future)
+        self._fail(
+            running.job,
+            f"It ran longer than {self.settings.engine.job_time_limit_s:g} s "
+            "(engine.job_time_limit_s) and was stopped.",
+            now,
+        )
+        del self._running[running.job.id]
+
+    def _fail(self, job: Job, reason: str, now: datetime, *, trace: str = "") -> None:
+        with self.ledger.write() as connection:
+            fail_job(connection, job.id, reason, now)
+        log.error("job failed", job=job.id, pipeline=job.pipeline, reason=reason, trace=trace)
+
+
+class StageNotes:
+    """Writes the stages of running jobs into the ledger, for people who watch."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __call__(self, job_id: int, stage: str) -> None:
+        """Note a stage; one that cannot be written is not worth an error."""
+        try:
+            with self._ledger.write() as connection:
+                set_stage(connection, job_id, stage)
+        except SQLAlchemyError as error:
+            log.debug("stage not noted", job=job_id, error=type(error).__name__)
+
+
+def _report(future: "Future[JobReport]") -> JobReport:
+    """The report of a finished future; a lost worker gives one too."""
+    error = future.exception()
+    if error is None:
+        report: JobReport = future.result()
+        return report
+    if isinstance(error, KilledWorker):
+        return JobReport(
+            failure="It lost its worker process at every attempt: out of memory "
+            "(engine.memory_limit_mb) or a crash while decoding."
+        )
+    return JobReport(failure=f"The engine failed ({type(error).__name__}); please report it.")

@@ -1,0 +1,158 @@
+"""What a worker does for one job: run the pipeline, make the results durable, report."""
+
+import filecmp
+import hashlib
+import os
+import shutil
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+
+from pipeline.encode import part10_bytes
+from pipeline.errors import PipelineError
+from pipeline.run import Pipeline, Progress, run_pipeline
+from scp.ledger.outbox import StoredResult
+from scp.log import silence_libraries
+from scp.spool import sync_folder
+
+
+class UnequalResultsError(PipelineError):
+    """The same job gave different bytes: sending them would change what was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobOrder:
+    """A job as it goes to a worker.
+
+    Parameters
+    ----------
+    job_id
+        Its number in the ledger.
+    paths
+        The instances' Part 10 files.
+    pipeline
+        What to do.
+    content_time
+        Frozen time of the results.
+    results_folder
+        Where results of all jobs are kept.
+    """
+
+    job_id: int
+    paths: tuple[Path, ...]
+    pipeline: Pipeline
+    content_time: datetime
+    results_folder: Path
+
+    @property
+    def folder_name(self) -> str:
+        """The folder of this job's results under these settings, below the results folder."""
+        return f"{self.job_id}-{self.pipeline.settings_digest[:12]}"
+
+
+@dataclass(frozen=True, slots=True)
+class JobReport:
+    """What came of a job: durable results, or the reason why there are none.
+
+    Parameters
+    ----------
+    trace
+        Where in our code an unforeseen error happened; names and line numbers only.
+    """
+
+    results: tuple[StoredResult, ...] = ()
+    failure: str = ""
+    trace: str = ""
+
+
+def run_job(order: JobOrder, on_progress: Callable[[Progress], None]) -> JobReport:
+    """Run a job to its report; nothing that the input provokes is raised.
+
+    An unforeseen error becomes a report too: raising it would carry its message, which may quote
+    a patient's data, into the log.
+    """
+    silence_libraries()
+    try:
+        outcome = run_pipeline(
+            order.paths,
+            order.pipeline,
+            content_time=order.content_time,
+            on_progress=on_progress,
+        )
+        return JobReport(results=_keep(order, outcome.series))
+    except PipelineError as error:
+        return JobReport(failure=str(error))
+    except OSError as error:
+        return JobReport(failure=f"The results could not be kept: {error.strerror}.")
+    except Exception as error:  # noqa: BLE001 - reported with its place and without its message
+        return JobReport(
+            failure=f"An error of Hounsfield's own ({type(error).__name__}); please report it.",
+            trace=_places(error),
+        )
+
+
+def _keep(order: JobOrder, series: Sequence[Sequence[Dataset]]) -> tuple[StoredResult, ...]:
+    """Write results into their folder, all or none, durably.
+
+    The same job under the same settings gives the same files; those of an attempt before are
+    kept, as they may have been sent already.
+
+    Raises
+    ------
+    UnequalResultsError
+        An attempt before gave other bytes under the same UIDs.
+    """
+    final = order.results_folder / order.folder_name
+    draft = order.results_folder / f".{order.folder_name}.{os.getpid()}"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    try:
+        stored = tuple(
+            _write(draft, order.folder_name, f"{number:02d}-{index:04d}.dcm", dataset)
+            for number, datasets in enumerate(series, start=1)
+            for index, dataset in enumerate(datasets, start=1)
+        )
+        sync_folder(draft)
+        if not final.exists():
+            draft.rename(final)
+        elif not _equal_files(draft, final):
+            raise UnequalResultsError(
+                f"Job {order.job_id} gave other results than before under the same UIDs; those of "
+                f"before are kept in {final}. Please report it."
+            )
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    sync_folder(order.results_folder)
+    return stored
+
+
+def _equal_files(one: Path, other: Path) -> bool:
+    names = sorted(path.name for path in one.iterdir())
+    if names != sorted(path.name for path in other.iterdir()):
+        return False
+    _, different, unreadable = filecmp.cmpfiles(one, other, names, shallow=False)
+    return not different and not unreadable
+
+
+def _write(folder: Path, folder_name: str, file_name: str, dataset: Dataset) -> StoredResult:
+    content = part10_bytes(dataset)
+    with (folder / file_name).open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return StoredResult(
+        sop_instance_uid=str(dataset.SOPInstanceUID),
+        sop_class_uid=str(dataset.SOPClassUID),
+        series_instance_uid=str(dataset.SeriesInstanceUID),
+        file=f"{folder_name}/{file_name}",
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def _places(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))

@@ -1,0 +1,101 @@
+"""``hounsfield run``: a pipeline on a folder of DICOM files, without any network."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pydicom
+from pydicom.errors import InvalidDicomError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from pipeline.encode import part10_bytes
+from pipeline.errors import PipelineError
+from pipeline.run import Outcome, Pipeline, run_pipeline
+from pipeline.run import Progress as StageProgress
+
+
+def run_folder(folder: Path, out: Path, pipeline: Pipeline) -> bool:
+    """Run a pipeline on every series below a folder; say what came of each.
+
+    Parameters
+    ----------
+    folder
+        Searched with its sub-folders; what is no DICOM is passed over.
+    out
+        Gets one folder for each source series, numbered in the order of their UIDs.
+    pipeline
+        What to run.
+
+    Returns
+    -------
+    Whether there was a series and every one gave results.
+    """
+    console = Console()
+    series = find_series(folder)
+    if not series:
+        console.print(f"No DICOM files in {folder}.", soft_wrap=True)
+        return False
+    good = True
+    for number, (uid, paths) in enumerate(sorted(series.items()), start=1):
+        console.print(f"Series {uid}: {len(paths)} instances", soft_wrap=True)
+        try:
+            outcome = _run_with_bars(paths, pipeline, console)
+        except PipelineError as error:
+            console.print(f"  no result: {error}", style="red", soft_wrap=True, markup=False)
+            good = False
+            continue
+        for line in _write(outcome, out / f"{number:03d}"):
+            console.print(f"  {line}", soft_wrap=True)
+    return good
+
+
+def find_series(folder: Path) -> dict[str, list[Path]]:
+    """The DICOM files below a folder by Series Instance UID."""
+    series: dict[str, list[Path]] = defaultdict(list)
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file() or path.name == "DICOMDIR":
+            continue
+        try:
+            header = pydicom.dcmread(path, specific_tags=["SeriesInstanceUID"])
+        except (InvalidDicomError, OSError, ValueError, EOFError):
+            continue
+        if header.get("SeriesInstanceUID"):
+            series[str(header.SeriesInstanceUID)].append(path)
+    return dict(series)
+
+
+def _run_with_bars(paths: list[Path], pipeline: Pipeline, console: Console) -> Outcome:
+    """Run with one bar a stage."""
+    columns = (
+        TextColumn("  {task.description:<20}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as bars:
+        tasks = {}
+
+        def show(progress: StageProgress) -> None:
+            if progress.stage not in tasks:
+                tasks[progress.stage] = bars.add_task(progress.stage, total=progress.total)
+            bars.update(tasks[progress.stage], completed=progress.done)
+
+        return run_pipeline(
+            paths,
+            pipeline,
+            content_time=datetime.now(UTC).replace(microsecond=0),
+            on_progress=show,
+        )
+
+
+def _write(outcome: Outcome, folder: Path) -> Iterator[str]:
+    """Write the results, one folder a series; yield a line on each."""
+    for number, datasets in enumerate(outcome.series, start=1):
+        target = folder / f"{number:02d}"
+        target.mkdir(parents=True, exist_ok=True)
+        for index, dataset in enumerate(datasets, start=1):
+            (target / f"{index:04d}.dcm").write_bytes(part10_bytes(dataset))
+        first = datasets[0]
+        yield f"{first.Modality} {first.SeriesDescription}: {len(datasets)} instances in {target}"

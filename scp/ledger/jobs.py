@@ -1,0 +1,232 @@
+"""Jobs in the ledger: created, started, finished, retried."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, case, func, insert, select, update
+
+from scp.ledger.schema import delivery, job, job_input, series
+from scp.ledger.states import DeliveryState, JobState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job to be created for a series' present revision."""
+
+    series_id: int
+    revision: int
+    route: str
+    pipeline: str
+    destinations: tuple[str, ...]
+    instance_names: tuple[str, ...]
+    created_at: datetime
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as the ledger has it."""
+
+    id: int
+    series_id: int
+    revision: int
+    route: str
+    pipeline: str
+    destinations: tuple[str, ...]
+    state: JobState
+    reason: str
+    stage: str
+    attempts: int
+    settings_digest: str | None
+    content_time: datetime | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobLine:
+    """A job with what a list shows beside it."""
+
+    job: Job
+    series_instance_uid: str
+    modality: str
+    inputs: int
+    results: int
+    delivered: int
+    set_aside: int
+    delivery_reason: str
+
+
+def create_job(connection: Connection, new: NewJob) -> int:
+    """Create a job with its inputs; queued, or failed where a failure is given."""
+    job_id = connection.execute(
+        insert(job)
+        .values(
+            series_id=new.series_id,
+            revision=new.revision,
+            route=new.route,
+            pipeline=new.pipeline,
+            destinations=list(new.destinations),
+            state=JobState.FAILED if new.failure else JobState.QUEUED,
+            reason=new.failure,
+            created_at=new.created_at,
+            finished_at=new.created_at if new.failure else None,
+        )
+        .returning(job.c.id)
+    ).scalar_one()
+    connection.execute(
+        insert(job_input),
+        [{"job_id": job_id, "instance_name": name} for name in new.instance_names],
+    )
+    return int(job_id)
+
+
+def queued_jobs(connection: Connection, limit: int) -> list[Job]:
+    """The jobs to run next, oldest first."""
+    rows = connection.execute(
+        select(job).where(job.c.state == JobState.QUEUED).order_by(job.c.id).limit(limit)
+    )
+    return [_to_job(row) for row in rows]
+
+
+def find_job(connection: Connection, job_id: int) -> Job | None:
+    """The job of this id."""
+    row = connection.execute(select(job).where(job.c.id == job_id)).one_or_none()
+    return None if row is None else _to_job(row)
+
+
+def input_names(connection: Connection, job_id: int) -> list[str]:
+    """The spool names of a job's inputs, sorted."""
+    return list(
+        connection.scalars(
+            select(job_input.c.instance_name)
+            .where(job_input.c.job_id == job_id)
+            .order_by(job_input.c.instance_name)
+        )
+    )
+
+
+def start_job(
+    connection: Connection, started: Job, settings_digest: str, now: datetime
+) -> datetime:
+    """Mark a job as running; return the content time of its results.
+
+    The time is frozen at the first attempt and kept as long as the settings stay the same, so
+    that any later attempt gives the same bytes.
+    """
+    frozen = started.content_time if started.settings_digest == settings_digest else None
+    content_time = frozen or now.replace(microsecond=0)
+    connection.execute(
+        update(job)
+        .where(job.c.id == started.id)
+        .values(
+            state=JobState.RUNNING,
+            reason="",
+            stage="",
+            attempts=job.c.attempts + 1,
+            settings_digest=settings_digest,
+            content_time=content_time,
+            started_at=now,
+            finished_at=None,
+        )
+    )
+    return content_time
+
+
+def set_stage(connection: Connection, job_id: int, stage: str) -> None:
+    """Note what a running job is at."""
+    connection.execute(
+        update(job).where(job.c.id == job_id, job.c.state == JobState.RUNNING).values(stage=stage)
+    )
+
+
+def fail_job(connection: Connection, job_id: int, reason: str, now: datetime) -> None:
+    """Mark a job as failed, with a reason that a person understands."""
+    _finish(connection, job_id, JobState.FAILED, reason, now)
+
+
+def finish_job(connection: Connection, job_id: int, now: datetime) -> None:
+    """Mark a job as done."""
+    _finish(connection, job_id, JobState.DONE, "", now)
+
+
+def _finish(
+    connection: Connection, job_id: int, state: JobState, reason: str, now: datetime
+) -> None:
+    connection.execute(
+        update(job)
+        .where(job.c.id == job_id)
+        .values(state=state, reason=reason, stage="", finished_at=now)
+    )
+
+
+def requeue_running(connection: Connection) -> int:
+    """Queue again what a stopped node left running; return how many jobs."""
+    return connection.execute(
+        update(job).where(job.c.state == JobState.RUNNING).values(state=JobState.QUEUED, stage="")
+    ).rowcount
+
+
+def requeue(connection: Connection, job_id: int) -> None:
+    """Queue one job again."""
+    connection.execute(
+        update(job)
+        .where(job.c.id == job_id)
+        .values(state=JobState.QUEUED, reason="", stage="", finished_at=None)
+    )
+
+
+def job_lines(connection: Connection) -> list[JobLine]:
+    """Every job for a list, oldest first."""
+    inputs = _count_by_job(job_input.c.job_id, "inputs")
+    deliveries = (
+        select(
+            delivery.c.job_id,
+            func.count().label("results"),
+            _count_where(delivery.c.state == DeliveryState.DELIVERED).label("delivered"),
+            _count_where(delivery.c.state == DeliveryState.SET_ASIDE).label("set_aside"),
+            func.max(
+                case((delivery.c.state != DeliveryState.DELIVERED, delivery.c.reason), else_="")
+            ).label("delivery_reason"),
+        )
+        .group_by(delivery.c.job_id)
+        .subquery()
+    )
+    rows = connection.execute(
+        select(
+            job,
+            series.c.series_instance_uid,
+            series.c.modality,
+            func.coalesce(inputs.c.inputs, 0).label("inputs"),
+            func.coalesce(deliveries.c.results, 0).label("results"),
+            func.coalesce(deliveries.c.delivered, 0).label("delivered"),
+            func.coalesce(deliveries.c.set_aside, 0).label("set_aside"),
+            func.coalesce(deliveries.c.delivery_reason, "").label("delivery_reason"),
+        )
+        .join(series, series.c.id == job.c.series_id)
+        .outerjoin(inputs, inputs.c.job_id == job.c.id)
+        .outerjoin(deliveries, deliveries.c.job_id == job.c.id)
+        .order_by(job.c.id)
+    )
+    extra = [name for name in JobLine.__dataclass_fields__ if name != "job"]
+    return [JobLine(_to_job(row), *(getattr(row, name) for name in extra)) for row in rows]
+
+
+def _count_by_job(column: Any, label: str) -> Any:
+    return select(column, func.count().label(label)).group_by(column).subquery()
+
+
+def _count_where(condition: Any) -> Any:
+    return func.sum(case((condition, 1), else_=0))
+
+
+def _to_job(row: Row[Any]) -> Job:
+    values = {name: getattr(row, name) for name in Job.__dataclass_fields__}
+    return Job(**values | {"destinations": tuple(_as_strings(values["destinations"]))})
+
+
+def _as_strings(values: Sequence[Any]) -> list[str]:
+    return [str(value) for value in values]

@@ -1,0 +1,183 @@
+"""Results and their deliveries in the ledger: the outbox."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from scp.ledger.schema import delivery, result
+from scp.ledger.states import DeliveryState
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResult:
+    """A result that is durable in the state folder.
+
+    Parameters
+    ----------
+    file
+        Its path below the results folder.
+    sha256
+        Of the whole file.
+    """
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    series_instance_uid: str
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One result on its way to one destination."""
+
+    id: int
+    job_id: int
+    attempts: int
+    created_at: datetime
+    sop_instance_uid: str
+    sop_class_uid: str
+    file: str
+
+
+def record_results(
+    connection: Connection,
+    job_id: int,
+    results: Sequence[StoredResult],
+    destinations: Sequence[str],
+    now: datetime,
+) -> None:
+    """Record a job's results and put them into the outbox, each once per destination.
+
+    A result that is recorded already (the job was run again) keeps its deliveries; what was set
+    aside is tried again.
+    """
+    for item in results:
+        known = connection.execute(
+            select(result.c.sop_instance_uid).where(
+                result.c.sop_instance_uid == item.sop_instance_uid
+            )
+        ).first()
+        if known is None:
+            connection.execute(
+                insert(result).values(
+                    sop_instance_uid=item.sop_instance_uid,
+                    job_id=job_id,
+                    series_instance_uid=item.series_instance_uid,
+                    sop_class_uid=item.sop_class_uid,
+                    file=item.file,
+                    sha256=item.sha256,
+                )
+            )
+        for destination in destinations:
+            _put(connection, job_id, item.sop_instance_uid, destination, now)
+
+
+def _put(
+    connection: Connection, job_id: int, sop_instance_uid: str, destination: str, now: datetime
+) -> None:
+    here = (
+        delivery.c.sop_instance_uid == sop_instance_uid,
+        delivery.c.destination == destination,
+    )
+    state = connection.execute(select(delivery.c.state).where(*here)).scalar_one_or_none()
+    fresh: dict[str, Any] = {
+        "state": DeliveryState.PENDING,
+        "attempts": 0,
+        "next_attempt_at": now,
+        "created_at": now,
+        "reason": "",
+    }
+    if state is None:
+        connection.execute(
+            insert(delivery).values(
+                sop_instance_uid=sop_instance_uid, job_id=job_id, destination=destination, **fresh
+            )
+        )
+    elif state is DeliveryState.SET_ASIDE:
+        connection.execute(update(delivery).where(*here).values(fresh))
+
+
+def due_deliveries(
+    connection: Connection, destination: str, now: datetime, limit: int
+) -> list[Delivery]:
+    """What a destination should be sent now, oldest job first."""
+    rows = connection.execute(
+        select(
+            delivery.c.id,
+            delivery.c.job_id,
+            delivery.c.attempts,
+            delivery.c.created_at,
+            result.c.sop_instance_uid,
+            result.c.sop_class_uid,
+            result.c.file,
+        )
+        .join(result, result.c.sop_instance_uid == delivery.c.sop_instance_uid)
+        .where(
+            delivery.c.destination == destination,
+            delivery.c.state == DeliveryState.PENDING,
+            delivery.c.next_attempt_at <= now,
+        )
+        .order_by(delivery.c.id)
+        .limit(limit)
+    )
+    return [Delivery(*row) for row in rows]
+
+
+def mark_delivered(connection: Connection, delivery_id: int, status: int, now: datetime) -> None:
+    """Record that the destination answered that it has the instance."""
+    connection.execute(
+        update(delivery)
+        .where(delivery.c.id == delivery_id)
+        .values(state=DeliveryState.DELIVERED, status=status, delivered_at=now, reason="")
+    )
+
+
+def postpone(
+    connection: Connection,
+    delivery_ids: Sequence[int],
+    reason: str,
+    next_attempt_at: datetime,
+    status: int | None = None,
+) -> None:
+    """Record a failed attempt that will be repeated."""
+    connection.execute(
+        update(delivery)
+        .where(delivery.c.id.in_(delivery_ids))
+        .values(
+            attempts=delivery.c.attempts + 1,
+            next_attempt_at=next_attempt_at,
+            reason=reason,
+            status=status,
+        )
+    )
+
+
+def set_aside(
+    connection: Connection, delivery_ids: Sequence[int], reason: str, status: int | None = None
+) -> None:
+    """Give up on deliveries until a person asks again with ``hounsfield retry``."""
+    connection.execute(
+        update(delivery)
+        .where(delivery.c.id.in_(delivery_ids))
+        .values(
+            state=DeliveryState.SET_ASIDE,
+            attempts=delivery.c.attempts + 1,
+            reason=reason,
+            status=status,
+        )
+    )
+
+
+def pending_destinations(connection: Connection) -> set[str]:
+    """The destinations that something waits for."""
+    return set(
+        connection.scalars(
+            select(delivery.c.destination)
+            .where(delivery.c.state == DeliveryState.PENDING)
+            .distinct()
+        )
+    )

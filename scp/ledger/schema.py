@@ -1,0 +1,146 @@
+"""The ledger's tables."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    Enum,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+from scp.ledger.states import DeliveryState, JobState, SeriesState
+
+UID = String(64)
+AE_TITLE = String(16)
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware datetimes in UTC, on databases that keep no time zone too."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """To naive UTC."""
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """From naive UTC."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+def _state(kind: type[SeriesState] | type[JobState] | type[DeliveryState]) -> Enum:
+    return Enum(
+        kind,
+        native_enum=False,
+        length=16,
+        values_callable=lambda states: [state.value for state in states],
+    )
+
+
+metadata = MetaData(naming_convention=NAMING)
+
+series = Table(
+    "series",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("series_instance_uid", UID, nullable=False),
+    Column("study_instance_uid", UID, nullable=False),
+    Column("modality", String(16), nullable=False),
+    Column("calling_ae_title", AE_TITLE, nullable=False),
+    Column("called_ae_title", AE_TITLE, nullable=False),
+    Column("state", _state(SeriesState), nullable=False),
+    Column("reason", Text, nullable=False, default=""),
+    Column("revision", Integer, nullable=False),
+    Column("first_received_at", UtcDateTime, nullable=False),
+    Column("last_received_at", UtcDateTime, nullable=False),
+    UniqueConstraint("series_instance_uid", "called_ae_title"),
+    Index(None, "state", "last_received_at"),
+)
+
+instance = Table(
+    "instance",
+    metadata,
+    Column("name", String(80), primary_key=True),
+    Column("series_id", ForeignKey("series.id"), nullable=False, index=True),
+    Column("sop_instance_uid", UID, nullable=False),
+    Column("sop_class_uid", UID, nullable=False),
+    Column("transfer_syntax_uid", UID, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("series_id", ForeignKey("series.id"), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("route", String(64), nullable=False),
+    Column("pipeline", String(64), nullable=False),
+    Column("destinations", JSON, nullable=False),
+    Column("state", _state(JobState), nullable=False, index=True),
+    Column("reason", Text, nullable=False, default=""),
+    Column("stage", String(64), nullable=False, default=""),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("settings_digest", String(64), nullable=True),
+    Column("content_time", UtcDateTime, nullable=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime, nullable=True),
+    Column("finished_at", UtcDateTime, nullable=True),
+    UniqueConstraint("series_id", "revision", "route", "pipeline"),
+)
+
+job_input = Table(
+    "job_input",
+    metadata,
+    Column("job_id", ForeignKey("job.id"), primary_key=True),
+    Column("instance_name", ForeignKey("instance.name"), primary_key=True),
+)
+
+result = Table(
+    "result",
+    metadata,
+    Column("sop_instance_uid", UID, primary_key=True),
+    Column("job_id", ForeignKey("job.id"), nullable=False, index=True),
+    Column("series_instance_uid", UID, nullable=False, index=True),
+    Column("sop_class_uid", UID, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sop_instance_uid", ForeignKey("result.sop_instance_uid"), nullable=False),
+    Column("job_id", ForeignKey("job.id"), nullable=False, index=True),
+    Column("destination", String(64), nullable=False),
+    Column("state", _state(DeliveryState), nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_attempt_at", UtcDateTime, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("delivered_at", UtcDateTime, nullable=True),
+    Column("status", Integer, nullable=True),
+    Column("reason", Text, nullable=False, default=""),
+    UniqueConstraint("sop_instance_uid", "destination"),
+    Index(None, "destination", "state", "next_attempt_at"),
+)

@@ -1,0 +1,1 @@
+"""Receiving: association policy, C-ECHO, C-STORE into the spool."""

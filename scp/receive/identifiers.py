@@ -1,0 +1,102 @@
+"""Which instance a received data set is: the few identifiers that the receiver reads."""
+
+import re
+from dataclasses import dataclass
+from io import BytesIO
+
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag, Tag
+from pydicom.uid import UID
+
+_UID_PATTERN = re.compile(r"[0-9]+(\.[0-9]+)*")
+_UID_MAXIMUM_LENGTH = 64
+_LAST_TAG = Tag("SeriesInstanceUID")
+_TAGS = [
+    Tag(keyword)
+    for keyword in (
+        "SOPClassUID",
+        "SOPInstanceUID",
+        "Modality",
+        "StudyInstanceUID",
+        "SeriesInstanceUID",
+    )
+]
+# What pydicom raises on bytes that are no data set, a depth bomb of sequences included.
+_PARSE_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+class UnusableDataSetError(Exception):
+    """The data set cannot be parsed as far as its identifiers, or lacks one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identifiers:
+    """What a data set says it is."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    study_instance_uid: str
+    series_instance_uid: str
+    modality: str
+
+
+def is_uid(text: str) -> bool:
+    """Whether a text is safe to take as a UID: digits and dots, 1 to 64 characters.
+
+    Components with a leading zero break PS3.5 section 9.1 and are sent by real devices: allowed.
+    """
+    return len(text) <= _UID_MAXIMUM_LENGTH and _UID_PATTERN.fullmatch(text) is not None
+
+
+def read_identifiers(data_set: bytes | memoryview, transfer_syntax_uid: str) -> Identifiers:
+    """Parse a data set up to its Series Instance UID.
+
+    Raises
+    ------
+    UnusableDataSetError
+        It is damaged, or an identifier is missing or no UID. The message quotes no value.
+    """
+    syntax = UID(transfer_syntax_uid)
+    try:
+        found = read_dataset(
+            BytesIO(data_set),
+            syntax.is_implicit_VR,
+            syntax.is_little_endian,
+            stop_when=_is_past_identifiers,
+            specific_tags=list(_TAGS),
+        )
+        return _checked(found)
+    except _PARSE_ERRORS as error:
+        raise UnusableDataSetError(f"data set damaged ({type(error).__name__})") from error
+
+
+def _is_past_identifiers(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+    return int(tag) > int(_LAST_TAG)
+
+
+def _checked(found: Dataset) -> Identifiers:
+    for keyword in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
+        value = found.get(keyword)
+        if not value:
+            raise UnusableDataSetError(f"{keyword} missing")
+        if not is_uid(str(value)):
+            raise UnusableDataSetError(f"{keyword} is no UID")
+    modality = str(found.get("Modality") or "")
+    return Identifiers(
+        sop_class_uid=str(found.SOPClassUID),
+        sop_instance_uid=str(found.SOPInstanceUID),
+        study_instance_uid=str(found.StudyInstanceUID),
+        series_instance_uid=str(found.SeriesInstanceUID),
+        modality=modality if modality.isprintable() else "",
+    )

@@ -1,0 +1,92 @@
+"""Writing the index of received instances behind the receiver, in batches."""
+
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from scp.ledger import Ledger
+from scp.ledger.series import ReceivedInstance, index_instances
+
+_BATCH = 500
+_BACKLOG = 100_000
+_RETRY_S = 1.0
+
+log = structlog.get_logger()
+
+
+class IndexBacklogError(Exception):
+    """The ledger has not taken rows for so long that no more are kept in memory."""
+
+
+class IndexWriter:
+    """A thread that takes over durable instances and writes their index rows.
+
+    Notes
+    -----
+    Error handling: while the ledger cannot be written the rows wait in memory and are tried
+    again. Rows lost with the process are found again in the spool at the next start, so no
+    acknowledgement ever waits for the ledger.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._rows: queue.Queue[ReceivedInstance | None] = queue.Queue(_BACKLOG)
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._write_batches, name="index", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def add(self, row: ReceivedInstance) -> None:
+        """Hand over one row; never waits.
+
+        Raises
+        ------
+        IndexBacklogError
+            Too many rows wait.
+        """
+        try:
+            self._rows.put_nowait(row)
+        except queue.Full:
+            raise IndexBacklogError(f"{_BACKLOG} index rows wait for the ledger") from None
+
+    def close(self, timeout_s: float) -> None:
+        """Write what waits, then stop; what is left after the timeout the next start finds."""
+        self._closing.set()
+        with suppress(queue.Full):
+            self._rows.put_nowait(None)
+        self._thread.join(timeout_s)
+
+    def _write_batches(self) -> None:
+        for batch in self._batches():
+            while not self._written(batch):
+                if self._closing.wait(_RETRY_S):
+                    log.error("index rows left for the next start", rows=len(batch))
+                    return
+
+    def _batches(self) -> Iterator[list[ReceivedInstance]]:
+        """Batches of what waits, until the mark of the end."""
+        while (row := self._rows.get()) is not None:
+            batch = [row]
+            with suppress(queue.Empty):
+                while len(batch) < _BATCH and (row := self._rows.get_nowait()) is not None:
+                    batch.append(row)
+            yield batch
+            if row is None:
+                return
+
+    def _written(self, batch: list[ReceivedInstance]) -> bool:
+        try:
+            with self._ledger.write() as connection:
+                index_instances(connection, batch)
+        except SQLAlchemyError as error:
+            log.warning(
+                "index not written, tried again", rows=len(batch), error=type(error).__name__
+            )
+            return False
+        return True

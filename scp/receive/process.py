@@ -1,0 +1,121 @@
+"""A receiver as a process of its own, so that no job ever slows an acknowledgement."""
+
+import multiprocessing
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+
+import structlog
+
+from config import NodeSettings, Settings
+from scp.ledger import Ledger
+from scp.log import configure_logging
+from scp.receive.index import IndexWriter
+from scp.receive.server import Receiver
+from scp.receive.store import StoreHandler
+from scp.spool import Spool
+from scp.state_folder import StateFolder
+
+_ASSOCIATION_GRACE_S = 3.0
+_INDEX_GRACE_S = 3.0
+_START_TIMEOUT_S = 60.0
+_STOP_TIMEOUT_S = _ASSOCIATION_GRACE_S + _INDEX_GRACE_S + 1.0
+
+log = structlog.get_logger()
+
+
+class ReceiverStartError(Exception):
+    """A receiver could not start; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverProcess:
+    """A running receiver and the line to it: it stops when the line closes.
+
+    A node that is killed closes the line with it, so no receiver outlives its node.
+    """
+
+    process: SpawnProcess
+    line: Connection
+    port: int
+
+    @classmethod
+    def start(cls, settings: Settings, port: int) -> "ReceiverProcess":
+        """Start a receiver on a port; 0 takes any free one.
+
+        Raises
+        ------
+        ReceiverStartError
+            It could not bind the port.
+        """
+        node = settings.node.model_copy(update={"port": port})
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(
+            target=_receive_until_closed,
+            args=(settings.model_copy(update={"node": node}), theirs),
+            name="hounsfield-receiver",
+        )
+        process.start()
+        theirs.close()
+        answer = _first_word(ours)
+        if not isinstance(answer, int):
+            process.join()
+            raise ReceiverStartError(str(answer))
+        return cls(process, ours, answer)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process.is_alive()
+
+    def ask_to_stop(self) -> None:
+        """Close the line; the receiver lets associations end and writes its index."""
+        self.line.close()
+
+    def wait(self) -> None:
+        """Wait for the end, killing what does not come to it."""
+        self.process.join(_STOP_TIMEOUT_S)
+        if self.process.is_alive():
+            log.warning("receiver killed", pid=self.process.pid)
+            self.process.kill()
+            self.process.join()
+
+
+def _first_word(line: Connection) -> int | str:
+    """The port that the receiver bound, or why it could not."""
+    with suppress(EOFError):
+        if line.poll(_START_TIMEOUT_S):
+            word: int | str = line.recv()
+            return word
+    return "the receiver process ended before it was ready"
+
+
+def _receive_until_closed(settings: Settings, line: Connection) -> None:
+    """The process's whole life."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    configure_logging(settings.log.level, settings.log.format)
+    folder = StateFolder(settings.node.state_folder)
+    ledger = Ledger(folder.ledger)
+    index = IndexWriter(ledger)
+    try:
+        receiver = Receiver(settings.node, StoreHandler(_spool(settings.node, folder.path), index))
+    except OSError as error:
+        line.send(f"{settings.node.host}:{settings.node.port} cannot be bound: {error.strerror}")
+        return
+    index.start()
+    receiver.start()
+    line.send(receiver.port)
+    with suppress(EOFError, OSError):
+        line.recv()
+    receiver.stop(_ASSOCIATION_GRACE_S)
+    index.close(_INDEX_GRACE_S)
+    ledger.close()
+
+
+def _spool(node: NodeSettings, folder: Path) -> Spool:
+    return Spool(folder / "spool", reserve_bytes=node.free_space_reserve_mb * 2**20)

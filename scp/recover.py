@@ -1,0 +1,74 @@
+"""At start: make spool and index agree again after whatever ended the node before."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+import pydicom
+import structlog
+from pydicom.errors import InvalidDicomError
+
+from scp.ledger import Ledger
+from scp.ledger.series import ReceivedInstance, index_instances, known_names
+from scp.receive.identifiers import UnusableDataSetError, read_identifiers
+from scp.spool import Spool
+
+_BATCH = 500
+_PREAMBLE_AND_PREFIX = 132
+
+log = structlog.get_logger()
+
+
+def reconcile(spool: Spool, ledger: Ledger) -> int:
+    """Remove unfinished temporaries and index the instances that the ledger does not know.
+
+    Returns
+    -------
+    How many instances were found again: acknowledged, but not indexed before the crash.
+    """
+    discarded = spool.discard_temporaries()
+    found = 0
+    names = spool.names()
+    while batch := list(islice(names, _BATCH)):
+        with ledger.read() as connection:
+            known = known_names(connection, batch)
+        rows = list(_rows(spool, [name for name in batch if name not in known]))
+        if rows:
+            with ledger.write() as connection:
+                found += index_instances(connection, rows)
+    if discarded or found:
+        log.info("spool reconciled", temporaries_removed=discarded, instances_found=found)
+    return found
+
+
+def _rows(spool: Spool, names: list[str]) -> Iterator[ReceivedInstance]:
+    for name in names:
+        try:
+            yield _row(name, spool.path(name))
+        except (OSError, InvalidDicomError, UnusableDataSetError) as error:
+            log.error(  # noqa: TRY400 - a traceback may quote values
+                "instance in the spool cannot be read", name=name, error=type(error).__name__
+            )
+
+
+def _row(name: str, path: Path) -> ReceivedInstance:
+    """The index row of a file: its meta information tells how it came."""
+    meta = pydicom.filereader.read_file_meta_info(path)
+    content = path.read_bytes()
+    offset = _PREAMBLE_AND_PREFIX + 12 + int(meta.FileMetaInformationGroupLength)
+    data_set = memoryview(content)[offset:]
+    identifiers = read_identifiers(data_set, meta.TransferSyntaxUID)
+    return ReceivedInstance(
+        name=name,
+        sop_instance_uid=identifiers.sop_instance_uid,
+        sop_class_uid=identifiers.sop_class_uid,
+        transfer_syntax_uid=str(meta.TransferSyntaxUID),
+        study_instance_uid=identifiers.study_instance_uid,
+        series_instance_uid=identifiers.series_instance_uid,
+        modality=identifiers.modality[:16],
+        calling_ae_title=str(meta.SendingApplicationEntityTitle).strip(),
+        called_ae_title=str(meta.ReceivingApplicationEntityTitle).strip(),
+        size_bytes=len(data_set),
+        received_at=datetime.fromtimestamp(path.stat().st_mtime, UTC),
+    )

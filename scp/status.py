@@ -1,0 +1,34 @@
+"""The C-STORE and C-ECHO statuses that the node answers.
+
+Source: PS3.4 annex B.2.3 and PS3.7 annex C; when each is used is in docs/architecture.md.
+"""
+
+from enum import IntEnum
+
+
+class Status(IntEnum):
+    """DIMSE status codes."""
+
+    SUCCESS = 0x0000
+    PROCESSING_FAILURE = 0x0110
+    INVALID_INSTANCE = 0x0117
+    SOP_CLASS_NOT_SUPPORTED = 0x0122
+    OUT_OF_RESOURCES = 0xA700
+    DATA_SET_MISMATCH = 0xA900
+    CANNOT_UNDERSTAND = 0xC000
+
+
+_WARNING_CLASS = 0xB000
+_WARNING_MASK = 0xF000
+_OUT_OF_RESOURCES_MASK = 0xFF00
+
+
+def is_delivered(status: int) -> bool:
+    """Whether a peer's C-STORE status says that it has the instance: success or a warning."""
+    return status == Status.SUCCESS or status & _WARNING_MASK == _WARNING_CLASS
+
+
+def is_transient(status: int) -> bool:
+    """Whether the same instance may be taken later: the peer was out of resources or failed."""
+    out_of_resources = status & _OUT_OF_RESOURCES_MASK == Status.OUT_OF_RESOURCES
+    return out_of_resources or status == Status.PROCESSING_FAILURE

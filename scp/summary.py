@@ -1,0 +1,124 @@
+"""Settings, series and jobs as text for a person, or JSON for a program."""
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from config import Settings
+from scp.ledger import JobState, Ledger, SeriesState
+from scp.ledger.jobs import JobLine, job_lines
+from scp.ledger.series import Series, all_series
+from scp.state_folder import StateFolder
+
+
+def describe_settings(settings: Settings) -> str:
+    """What a node would do under these settings, in a few lines."""
+    node = settings.node
+    lines = [f"  node {node.ae_title} on {node.host}:{node.port}, state in {node.state_folder}"]
+    lines += [
+        f"  peer {name}: {peer.address} ({peer.role})" for name, peer in settings.peers.items()
+    ]
+    for route in settings.routes:
+        where = ", ".join(route.destinations) or "the state folder only"
+        lines.append(
+            f"  route {route.name}: {', '.join(route.pipelines)} -> {where}, "
+            f"complete after {route.quiet_time_s:g} s of quiet"
+        )
+    return "\n".join(lines)
+
+
+def print_jobs(settings: Settings, *, as_json: bool) -> None:
+    """Print every series and job.
+
+    Raises
+    ------
+    LedgerError
+        No node has run with these settings.
+    """
+    ledger = Ledger.open(StateFolder(settings.node.state_folder).ledger)
+    try:
+        with ledger.read() as connection:
+            series, jobs = all_series(connection), job_lines(connection)
+    finally:
+        ledger.close()
+    if as_json:
+        print_json(series, jobs)
+        return
+    console = Console()
+    console.print(_series_table(series), _jobs_table(jobs))
+
+
+def print_json(series: list[tuple[Series, int]], jobs: list[JobLine]) -> None:
+    """Print the same as JSON: times in ISO 8601, UTC."""
+    document = {
+        "series": [asdict(item) | {"instances": count} for item, count in series],
+        "jobs": [_flat(line) for line in jobs],
+    }
+    Console().print_json(json.dumps(document, default=_iso))
+
+
+def _flat(line: JobLine) -> dict[str, Any]:
+    values = asdict(line)
+    return values.pop("job") | values
+
+
+def _iso(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _series_table(series: list[tuple[Series, int]]) -> Table:
+    table = Table(title="Series", box=box.SIMPLE_HEAD, title_justify="left")
+    for heading in ("Series Instance UID", "From", "Modality", "Instances", "Received", "State"):
+        table.add_column(heading, overflow="fold")
+    for item, count in series:
+        state = item.state.value if item.revision == 1 else f"{item.state}, rev. {item.revision}"
+        table.add_row(
+            item.series_instance_uid,
+            item.calling_ae_title,
+            item.modality,
+            str(count),
+            _local(item.last_received_at),
+            state if item.state is not SeriesState.UNROUTED else f"{state}: {item.reason}",
+        )
+    return table
+
+
+def _jobs_table(jobs: list[JobLine]) -> Table:
+    table = Table(title="Jobs", box=box.SIMPLE_HEAD, title_justify="left")
+    for heading in ("Job", "Series Instance UID", "Pipeline", "State", "Finished", "Results"):
+        table.add_column(heading, overflow="fold")
+    for line in jobs:
+        job = line.job
+        table.add_row(
+            str(job.id),
+            line.series_instance_uid,
+            job.pipeline,
+            _state(line),
+            _local(job.finished_at),
+            _deliveries(line),
+            style="red" if job.state is JobState.FAILED else "",
+        )
+    return table
+
+
+def _state(line: JobLine) -> str:
+    job = line.job
+    return ": ".join(filter(None, (job.state.value, job.reason or job.stage)))
+
+
+def _deliveries(line: JobLine) -> str:
+    if not line.results:
+        return "kept here" if line.job.state is JobState.DONE else ""
+    text = f"{line.delivered} of {line.results} delivered"
+    if line.set_aside:
+        text += f", {line.set_aside} set aside"
+    return f"{text}: {line.delivery_reason}" if line.delivery_reason else text
+
+
+def _local(moment: datetime | None) -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else ""
