@@ -29,6 +29,7 @@ _KINDS: Sequence[tuple[type | UnionType, str]] = (
     (Mapping, "a table"),
     (Sequence, "an array"),
     (date | time, "a date or time"),
+    (NoneType, "null"),
 )
 
 
@@ -114,13 +115,24 @@ def explain(
     above
         Where in the settings the validated value stands.
     """
-    return tuple(_problem(error, expected(root), raw, above) for error in errors)
+    wanted = expected(root)
+    return tuple(
+        _problem(error, wanted, raw, above) for error in errors if not _only_follows(error, errors)
+    )
 
 
 def suggestion(given: str, known: Sequence[str]) -> str:
     """`` Did you mean 'this'?`` where a known word is near, else nothing."""
     near = get_close_matches(given, known, n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def _only_follows(error: ErrorDetails, errors: Sequence[ErrorDetails]) -> bool:
+    """Whether an array is called too short only because its items are wrong themselves."""
+    place = error["loc"]
+    return error["type"] == "too_short" and any(
+        other["loc"][: len(place)] == place and len(other["loc"]) > len(place) for other in errors
+    )
 
 
 def _problem(error: ErrorDetails, root: Expected, raw: RawSettings, above: Location) -> Problem:

@@ -5,20 +5,20 @@ that are guaranteed to stay, so the voxels depend on no machine and no version o
 """
 
 import hashlib
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
+from pydicom.dataset import Dataset
+from pydicom.valuerep import DS
 
 from pipeline import phantom_anatomy as anatomy
+from pipeline.encode.context import IMPLEMENTATION_VERSION_NAME, uid_from
+from pipeline.encode.part10 import part10_bytes, set_file_meta
 from pipeline.geometry import Spacing, Vector
-from pipeline.phantom_tubes import Tube, draw, vessel_tree
+from pipeline.phantom_header import constant_attributes
+from pipeline.phantom_tubes import InLung, draw, vessel_tree
 
 BoolArray = npt.NDArray[np.bool_]
 Hounsfield = npt.NDArray[np.int16]
@@ -28,7 +28,6 @@ _WIDTH_MM = 370.0
 _LOWEST_HU = -1024
 _NOISE_SEED = 19991123
 _VESSEL_SEED = 41
-_UID_NAMESPACE = uuid.UUID("6f4b1d5e-3b0c-4c0e-9a57-2f0d4f1f7c11")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -101,36 +100,134 @@ def _paint_slices(phantom: ChestPhantom) -> None:
 
 
 def _draw_tubes(phantom: ChestPhantom) -> None:
-    """Vessels first, so that an airway stays open where one crosses it."""
-    voxels = phantom.voxels_hu
+    """Vessels and nodule inside the lungs; great vessels and airways outside them."""
     lungs = phantom.right | phantom.left
-    in_lungs = voxels.copy()
-    for number, hilum in enumerate(anatomy.HILA_MM):
-        for tube in vessel_tree(anatomy.HILA_MM[hilum], _in_lung(number), _VESSEL_SEED + number):
-            draw(in_lungs, tube, phantom.spacing, phantom.origin_mm, anatomy.VESSEL_HU)
-    centre, radius_mm = anatomy.NODULE_MM
-    nodule = Tube(centre, centre, radius_mm)
-    draw(in_lungs, nodule, phantom.spacing, phantom.origin_mm, anatomy.NODULE_HU)
+    inside = phantom.voxels_hu.copy()
+    for number, hilum_mm in enumerate(anatomy.HILA_MM):
+        for tube in vessel_tree(hilum_mm, _in_lung(number), _VESSEL_SEED + number):
+            draw(inside, tube, phantom.spacing, phantom.origin_mm, anatomy.VESSEL_HU)
+    draw(inside, anatomy.NODULE, phantom.spacing, phantom.origin_mm, anatomy.NODULE_HU)
     for tubes, hu in (
         (anatomy.GREAT_VESSELS, anatomy.BLOOD_HU),
         (anatomy.CLAVICLES, anatomy.BONE_HU),
         (anatomy.AIRWAYS, anatomy.AIRWAY_HU),
     ):
         for tube in tubes:
-            draw(voxels, tube, phantom.spacing, phantom.origin_mm, hu)
-    voxels[lungs] = in_lungs[lungs]
+            draw(phantom.voxels_hu, tube, phantom.spacing, phantom.origin_mm, hu)
+    np.copyto(phantom.voxels_hu, inside, where=lungs)
 
 
-def _in_lung(number: int) -> Any:
+def _in_lung(number: int) -> InLung:
     """Whether points (n, 3) lie in the right (0) or left (1) lung."""
     return lambda points: anatomy.lungs(points[:, 0], points[:, 1], points[:, 2])[number]
 
 
 def _add_noise(voxels_hu: Hounsfield) -> None:
     """Add noise of 13 HU standard deviation; the sum of two even ones is near enough to normal."""
-    bits = np.random.PCG64(_NOISE_SEED)  # its raw stream is guaranteed, its normal numbers are not
-    for plane in voxels_hu:
-        raw = bits.random_raw(-(-2 * plane.size // 8)).astype("<u8").view(np.uint8)
-        pairs = raw[: 2 * plane.size].reshape(2, *plane.shape).astype(np.int16)
-        plane += (pairs[0] + pairs[1] - 255) // 8
+    bits = np.random.PCG64(_NOISE_SEED)
+    slices, rows, columns = voxels_hu.shape
+    for index in range(slices):
+        # The raw stream is guaranteed to stay; the normal numbers made of it are not.
+        raw = bits.random_raw(-(-rows * columns // 4)).astype("<u8").view(np.uint8)
+        one, other = raw[: 2 * rows * columns].reshape(2, rows, columns).astype(np.int16)
+        voxels_hu[index] += (one + other - 255) // 8
     np.maximum(voxels_hu, _LOWEST_HU, out=voxels_hu)
+
+
+def phantom_instances(
+    phantom: ChestPhantom,
+    *,
+    patient_id: str = "HOUNSFIELD-PHANTOM",
+    study_seed: str = "demo",
+) -> Iterator[Dataset]:
+    """The slices as CT images, from feet to head.
+
+    Parameters
+    ----------
+    phantom
+        What they show.
+    patient_id
+        Patient ID (0010,0020).
+    study_seed
+        Another seed gives another study: UIDs are made of it, the patient ID and the voxels.
+
+    Yields
+    ------
+    Data sets of the SOP Class CT Image Storage, with file meta information, ready to be written
+    or sent.
+
+    Source: PS3.3 A.3.3 (CT Image IOD).
+    """
+    digest = hashlib.sha256(phantom.voxels_hu.tobytes())
+    digest.update(phantom.spacing.as_array().tobytes())
+    identity = uid_from(IMPLEMENTATION_VERSION_NAME, study_seed, patient_id, digest.hexdigest())
+    for index in range(len(phantom.voxels_hu)):
+        yield _instance(phantom, index, patient_id, identity)
+
+
+def write_phantom(
+    folder: Path,
+    phantom: ChestPhantom,
+    *,
+    patient_id: str = "HOUNSFIELD-PHANTOM",
+    study_seed: str = "demo",
+) -> list[Path]:
+    """Write the slices as Part 10 files, the same bytes every time.
+
+    Parameters
+    ----------
+    folder
+        Made if it is not there; files of the same names are replaced.
+    phantom, patient_id, study_seed
+        As in `phantom_instances`.
+
+    Returns
+    -------
+    The files, from feet to head.
+
+    Raises
+    ------
+    OSError
+        The folder or a file cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    instances = phantom_instances(phantom, patient_id=patient_id, study_seed=study_seed)
+    for number, instance in enumerate(instances, start=1):
+        path = folder / f"CT{number:04d}.dcm"
+        path.write_bytes(part10_bytes(instance))
+        paths.append(path)
+    return paths
+
+
+def _instance(phantom: ChestPhantom, index: int, patient_id: str, identity: str) -> Dataset:
+    """The slice at ``index`` as a CT image."""
+    left_mm, back_mm, low_mm = phantom.origin_mm
+    height_mm = low_mm + index * phantom.spacing.slice_mm
+    instance = constant_attributes()
+    instance.PatientID = patient_id
+    instance.StudyInstanceUID = uid_from(identity, "study")
+    instance.SeriesInstanceUID = uid_from(identity, "series")
+    instance.FrameOfReferenceUID = uid_from(identity, "frame of reference")
+    instance.SOPInstanceUID = uid_from(identity, "instance", index)
+    instance.InstanceNumber = index + 1
+    instance.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    instance.ImagePositionPatient = [
+        DS(mm, auto_format=True) for mm in (left_mm, back_mm, height_mm)
+    ]
+    instance.SliceLocation = DS(height_mm, auto_format=True)
+    instance.SliceThickness = DS(phantom.spacing.slice_mm, auto_format=True)
+    instance.PixelSpacing = [
+        DS(mm, auto_format=True) for mm in (phantom.spacing.row_mm, phantom.spacing.column_mm)
+    ]
+    _set_pixels(instance, phantom.voxels_hu[index])
+    set_file_meta(instance)
+    return instance
+
+
+def _set_pixels(instance: Dataset, plane_hu: Hounsfield) -> None:
+    """Store Hounsfield Units unsigned, as most scanners do."""
+    instance.Rows, instance.Columns = plane_hu.shape
+    instance.RescaleIntercept = _LOWEST_HU
+    stored = (plane_hu.astype(np.int32) - _LOWEST_HU).astype("<u2")
+    instance.PixelData = stored.tobytes()

@@ -1,6 +1,5 @@
 """Tubes of the chest phantom: airways, great vessels and the vessel trees of the lungs."""
 
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,7 +14,8 @@ Hounsfield = npt.NDArray[np.int16]
 Points = npt.NDArray[np.float64]
 InLung = Callable[[Points], npt.NDArray[np.bool_]]
 
-_TWIG_RADIUS_MM = 0.75
+_TWIG_RADIUS_MM = 0.9
+_MARGIN_MM = 7.0
 _BRANCHES = 260
 _CANDIDATES = 6000
 _HALF_EXTENT_MM = (140.0, 100.0, 150.0)
@@ -67,8 +67,12 @@ def draw(voxels_hu: Hounsfield, tube: Tube, spacing: Spacing, origin_mm: Vector,
     high = np.floor((ends.max(axis=0) + reach_mm) / steps).astype(int) + 1
     box = tuple(slice(first, last) for first, last in zip(low, high, strict=True))
     region = voxels_hu[box]
-    coordinates = np.ogrid[tuple(slice(n, n + size) for n, size in zip(low, region.shape, strict=True))]
-    offsets = [axis * step - end for axis, step, end in zip(coordinates, steps, ends[0], strict=True)]
+    coordinates = np.ogrid[
+        tuple(slice(n, n + size) for n, size in zip(low, region.shape, strict=True))
+    ]
+    offsets = [
+        axis * step - end for axis, step, end in zip(coordinates, steps, ends[0], strict=True)
+    ]
     depth_mm = tube.radius_mm - _distance_mm(offsets, ends[1] - ends[0])
     share = np.clip(depth_mm / spacing.column_mm + 0.5, 0.0, 1.0)
     region += np.rint(share * (hu - region)).astype(np.int16)
@@ -112,11 +116,12 @@ def vessel_tree(root_mm: Vector, in_lung: InLung, seed: int) -> tuple[Tube, ...]
 
 def _targets(in_lung: InLung, seed: int) -> Points:
     """(n, 3): random points of the lung, not too close to its surface."""
-    stream = random.Random(seed)  # its random() is the same in every version of Python
-    unit = [[2 * stream.random() - 1 for _axis in range(3)] for _point in range(_CANDIDATES)]
-    points = np.array(unit) * _HALF_EXTENT_MM
-    margin_mm = 7.0 * np.concatenate((np.eye(3), -np.eye(3)))
-    inside = np.all([in_lung(points + step) for step in margin_mm], axis=0)
+    # The raw stream is guaranteed to stay; the floating point numbers made of it are not.
+    raw = np.random.PCG64(seed).random_raw((_CANDIDATES, 3))
+    unit = (raw >> np.uint64(11)).astype(np.float64) / 2.0**52 - 1.0
+    points = unit * _HALF_EXTENT_MM
+    steps = _MARGIN_MM * np.concatenate((np.eye(3), -np.eye(3)))
+    inside = np.all([in_lung(points + step) for step in steps], axis=0)
     return points[inside][:_BRANCHES]
 
 
@@ -127,10 +132,10 @@ def _grow(root: Points, targets: Points) -> tuple[Points, list[int]]:
     for target in targets[nearest_first]:
         steps = np.sqrt(((np.array(nodes) - target) ** 2).sum(axis=1))
         parent = int(np.argmin(steps + _DIRECTNESS * np.array(way)))
-        for share in (0.5, 1.0):
-            nodes.append(nodes[parent] + share * (target - nodes[parent]))
-            parents.append(parent if share == 0.5 else len(nodes) - 2)
-            way.append(way[parent] + share * float(steps[parent]))
+        middle, half = (nodes[parent] + target) / 2, float(steps[parent]) / 2
+        way += [way[parent] + half, way[parent] + 2 * half]
+        parents += [parent, len(nodes)]
+        nodes += [middle, target]
     return np.array(nodes), parents
 
 

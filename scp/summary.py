@@ -64,7 +64,8 @@ def print_json(series: list[tuple[Series, int]], jobs: list[JobLine]) -> None:
 
 def _flat(line: JobLine) -> dict[str, Any]:
     values = asdict(line)
-    return values.pop("job") | values
+    job: dict[str, Any] = values.pop("job")
+    return job | values
 
 
 def _iso(value: object) -> str:

@@ -1,0 +1,1 @@
+"""The commands of ``hounsfield``; each module's ``command`` is one."""

@@ -1,0 +1,102 @@
+"""Values of real headers in the form of the standard."""
+
+from datetime import timedelta
+
+import pytest
+from pydicom.dataset import Dataset
+
+from pipeline.encode.values import (
+    age_value,
+    character_set,
+    code_string_value,
+    date_value,
+    sex_value,
+    time_value,
+    utc_offset,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("20240229", "20240229"),
+        ("2024.02.29", "20240229"),
+        ("2024-02-29", "20240229"),
+        ("20230229", None),
+        ("202402", None),
+        ("0", None),
+    ],
+)
+def test_date(text: str, expected: str | None) -> None:
+    assert date_value(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("10:15", "1015"),
+        ("10:15:30.5", "101530.5"),
+        ("101530.123456 ", "101530.123456"),
+        ("10", "10"),
+        ("235960", "235960"),
+        ("2460", None),
+        ("240000", None),
+        ("1", None),
+        ("noon", None),
+    ],
+)
+def test_time(text: str, expected: str | None) -> None:
+    assert time_value(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("053Y", "053Y"), ("53", "053Y"), ("6m", "006M"), ("old", None)]
+)
+def test_age(text: str, expected: str | None) -> None:
+    assert age_value(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("M", "M"), ("f ", "F"), ("U", None), ("UNKNOWN", None)]
+)
+def test_sex(text: str, expected: str | None) -> None:
+    assert sex_value(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("Chest", "CHEST"), ("ABD/PELVIS", None), ("A" * 17, None)]
+)
+def test_code_string(text: str, expected: str | None) -> None:
+    assert code_string_value(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"),
+    [("+0530", 330), ("-0800", -480), ("+1500", None), ("CET", None), ("", None)],
+)
+def test_utc_offset(text: str, minutes: int | None) -> None:
+    header = Dataset()
+    header.TimezoneOffsetFromUTC = text
+    zone = utc_offset(header)
+    offset = None if zone is None else zone.utcoffset(None)
+    assert offset == (None if minutes is None else timedelta(minutes=minutes))
+
+
+@pytest.mark.parametrize(
+    ("declared", "name", "expected"),
+    [
+        ([""], "Test^Anna", [""]),
+        (["ISO_IR 100"], "Äneas^Rüdiger", ["ISO_IR 100"]),
+        (["", "ISO 2022 IR 87"], "Yamada^Tarou=山田^太郎", ["", "ISO 2022 IR 87"]),
+        (["GB18030"], "Wang^XiaoDong=王^小东", ["GB18030"]),
+        (["ISO_IR 100"], "Wang^XiaoDong=王^小东", ["ISO_IR 192"]),
+        (["ISO-IR 100"], "Äneas^Rüdiger", ["ISO_IR 192"]),
+        (["ISO_IR 192", "GB18030"], "王", ["ISO_IR 192"]),
+    ],
+)
+def test_character_set_is_the_source_s_where_it_can_say_the_text(
+    declared: list[str], name: str, expected: list[str]
+) -> None:
+    text = Dataset()
+    text.PatientName = name
+    assert character_set(declared, text) == expected
