@@ -33,7 +33,7 @@ class Problem:
 
     def __str__(self) -> str:
         given = "" if self.value is None else f" (given: {self.value})"
-        return f"{self.place}: {self.message}{given}"
+        return _one_line(f"{self.place}: {self.message}{given}")
 
 
 class SettingsError(Exception):
@@ -104,6 +104,11 @@ def shown(value: object) -> str:
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
 
 
+def _one_line(text: str) -> str:
+    """Escape what would break the line or steer a terminal; names and messages may hold it."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
 def _written(location: Location, values: object) -> str:
     place, joint, current = "", "", values
     for key in location:
@@ -113,7 +118,7 @@ def _written(location: Location, values: object) -> str:
             place += f"[{key}]{label}"
             joint = " -> " if label else "."
         else:
-            place += joint + (key if key.isprintable() else repr(key))
+            place += joint + key
             joint = "."
     return place or "the settings"
 

@@ -19,7 +19,7 @@ Millimetres = npt.NDArray[np.floating[Any]]
 
 VESSEL_HU, NODULE_HU, BLOOD_HU, BONE_HU, AIRWAY_HU = 60, 50, 190, 550, -985
 _OUTSIDE_HU, _TABLE_HU, _FAT_HU, _MUSCLE_HU, _MEDIASTINUM_HU = -1000, -70, -95, 50, 5
-_LUNG_HU, _LIVER_HU, _SPLEEN_HU, _MYOCARDIUM_HU = -860, 85, 60, 95
+_LUNG_HU, _LIVER_HU, _SPLEEN_HU, _MYOCARDIUM_HU = -880, 85, 60, 95
 _CORTEX_HU, _MARROW_HU, _CARTILAGE_HU, _CORD_HU = 650, 240, 90, 25
 # The back of the lung lies lower in the patient on the table, and is denser.
 _LUNG_HU_PER_MM = 0.35
@@ -174,8 +174,8 @@ def _chest_wall(x: Any, y: Any, z: Any) -> Any:
 
 def _diaphragm_mm(x: Any, y: Any, *, side: int) -> Any:
     """The height of one dome of the diaphragm; the right one stands higher, over the liver."""
-    top_mm = -38.0 if side < 0 else -54.0
-    return top_mm - 52.0 * _ellipse(x, y, (side * 62.0, -8.0), (76.0, 88.0))
+    top_mm = -44.0 if side < 0 else -62.0
+    return top_mm - 45.0 * _ellipse(x, y, (side * 62.0, -8.0), (76.0, 88.0))
 
 
 def _between_lungs(x: Any, y: Any, z: Any) -> Any:

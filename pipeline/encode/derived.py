@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, CTImageStorage
-from pydicom.valuerep import format_number_as_ds
 
 from pipeline.encode.attributes import CT_ACQUISITION, REQUIRED_OF_CT, SLICE
 from pipeline.encode.codes import SOURCE_IMAGE, code_item
@@ -22,6 +21,7 @@ from pipeline.encode.header import (
 )
 from pipeline.encode.part10 import set_file_meta
 from pipeline.encode.stored_values import StoredForm, stored_form
+from pipeline.encode.values import decimal_string
 from pipeline.errors import EncodingError
 from pipeline.findings import DerivedVolume
 from pipeline.instance import Instance
@@ -129,8 +129,8 @@ def _series_header(finding: DerivedVolume, volume: Volume, context: ResultContex
         f"{finding.description}; {context.author}", limit=_SHORT_TEXT
     )
     header.DerivationCodeSequence = [code_item(code) for code in finding.derivation]
-    header.SliceThickness = format_number_as_ds(float(finding.slab_mm))
-    header.SpacingBetweenSlices = format_number_as_ds(volume.geometry.spacing.slice_mm)
+    header.SliceThickness = decimal_string(finding.slab_mm)
+    header.SpacingBetweenSlices = decimal_string(volume.geometry.spacing.slice_mm)
     return header
 
 

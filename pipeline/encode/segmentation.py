@@ -16,12 +16,12 @@ from highdicom.seg import (
 from highdicom.sr import CodedConcept
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
-from pydicom.valuerep import format_number_as_ds
 
 from pipeline.encode.codes import SEGMENTATION, code_item
 from pipeline.encode.context import MANUFACTURER, ResultContext
 from pipeline.encode.header import own_text, result_header
 from pipeline.encode.part10 import set_file_meta
+from pipeline.encode.values import decimal_string
 from pipeline.errors import EncodingError
 from pipeline.findings import Code, LabelMap, Segment
 from pipeline.volume import Volume
@@ -141,7 +141,7 @@ def _plain_sources(volume: Volume, header: Dataset) -> list[Dataset]:
     ):
         if keyword in header:
             shared.add(header[keyword])
-    spacing = format_number_as_ds(volume.geometry.spacing.slice_mm)
+    spacing = decimal_string(volume.geometry.spacing.slice_mm)
     shared.SliceThickness = first.get("SliceThickness") or spacing
     shared.SpacingBetweenSlices = spacing
     return [_plain_source(shared, source.header) for source in volume.sources]

@@ -16,7 +16,7 @@ from datetime import date, timedelta, timezone
 from pydicom.charset import convert_encodings, decode_bytes, encode_string, python_encoding
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
-from pydicom.valuerep import TEXT_VR_DELIMS
+from pydicom.valuerep import TEXT_VR_DELIMS, format_number_as_ds
 
 UNICODE = "ISO_IR 192"
 
@@ -73,6 +73,11 @@ def sex_value(text: str) -> str | None:
     """M, F or O; None for anything else: the standard has no code for unknown, but empty."""
     sex = text.strip().upper()
     return sex if sex in _SEXES else None
+
+
+def decimal_string(value: float) -> str:
+    """A number in the 16 characters that a decimal string has."""
+    return format_number_as_ds(float(value))
 
 
 _BY_KEYWORD: dict[str, Callable[[str], str | None]] = {"PatientSex": sex_value}

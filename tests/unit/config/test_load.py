@@ -142,6 +142,11 @@ def test_error_reads_as_a_list() -> None:
     ]
 
 
+def test_problem_is_one_line_that_steers_no_terminal() -> None:
+    problem = Problem("peers.a\nb", None, "there are \x1b[2J")
+    assert str(problem) == r"peers.a\nb: there are \x1b[2J"
+
+
 def test_every_exported_name_is_there() -> None:
     assert all(hasattr(config, name) for name in config.__all__)
 

@@ -33,6 +33,7 @@ def slab(volume: Volume, slab_of: SlabOf) -> DerivedVolume:
 )
 @pytest.mark.parametrize("reverse", [False, True])
 def test_itk_finds_each_value_where_the_source_has_it(
+    *,
     orientation: tuple[float, ...],
     reverse: bool,
     make_volume: Callable[..., Volume],

@@ -23,6 +23,7 @@ def chest() -> Volume:
 
 
 def test_results_have_no_error_and_sit_on_the_source(
+    *,
     chest: Volume,
     label_map: LabelMap,
     slab_of: Callable[[Volume], DerivedVolume],

@@ -79,6 +79,7 @@ def test_frames_name_the_source_slice_they_lie_on(
 
 
 def test_dcmqi_reads_the_same_voxels(
+    *,
     volume: Volume,
     label_map: LabelMap,
     context: ResultContext,

@@ -48,6 +48,7 @@ EDITS = pytest.mark.parametrize(
 
 @EDITS
 def test_segmentation_has_no_error(
+    *,
     edit: Callable[[Dataset, int], None],
     make_volume: Callable[..., Volume],
     label_map: LabelMap,
@@ -61,6 +62,7 @@ def test_segmentation_has_no_error(
 
 @EDITS
 def test_every_derived_image_has_no_error(
+    *,
     edit: Callable[[Dataset, int], None],
     make_volume: Callable[..., Volume],
     slab_of: Callable[[Volume], DerivedVolume],
@@ -87,6 +89,7 @@ def test_broken_object_is_reported(
 
 
 def test_source_and_results_agree_with_each_other(
+    *,
     volume: Volume,
     label_map: LabelMap,
     slab_of: Callable[[Volume], DerivedVolume],
