@@ -47,7 +47,7 @@ class NodeSettings(Section):
     """Whether associations that call another AE title than ours are rejected."""
 
     maximum_associations: int = Field(default=50, ge=1, le=1000)
-    """Associations at one time, all receivers together; further ones are rejected."""
+    """Associations at one time in each receiving process; further ones are rejected."""
 
     maximum_pdu_bytes: int = Field(default=131072, ge=4096, le=16777216)
     """Largest PDU we receive, in bytes."""

@@ -77,7 +77,8 @@ def chest_phantom(
         Between slices; by default such that they span 320 mm, the whole chest.
     """
     pixel_mm = _WIDTH_MM / size
-    spacing = Spacing(slice_mm or _HEIGHT_MM / slices, pixel_mm, pixel_mm)
+    between_mm = _HEIGHT_MM / slices if slice_mm is None else slice_mm
+    spacing = Spacing(between_mm, pixel_mm, pixel_mm)
     shape = (slices, size, size)
     phantom = ChestPhantom(
         np.empty(shape, np.int16), spacing, np.empty(shape, bool), np.empty(shape, bool)
@@ -90,11 +91,11 @@ def chest_phantom(
 
 def _paint_slices(phantom: ChestPhantom) -> None:
     slices, rows, columns = phantom.voxels_hu.shape
-    left_mm, back_mm, low_mm = phantom.origin_mm
-    x = (left_mm + np.arange(columns) * phantom.spacing.column_mm)[np.newaxis, :]
-    y = (back_mm + np.arange(rows) * phantom.spacing.row_mm)[:, np.newaxis]
+    x_mm, y_mm, z_mm = phantom.origin_mm
+    x = (x_mm + np.arange(columns) * phantom.spacing.column_mm)[np.newaxis, :]
+    y = (y_mm + np.arange(rows) * phantom.spacing.row_mm)[:, np.newaxis]
     for index in range(slices):
-        made = anatomy.chest_slice(x, y, low_mm + index * phantom.spacing.slice_mm)
+        made = anatomy.chest_slice(x, y, z_mm + index * phantom.spacing.slice_mm)
         phantom.voxels_hu[index] = made.voxels_hu
         phantom.right[index] = made.right
         phantom.left[index] = made.left
@@ -203,8 +204,8 @@ def write_phantom(
 
 def _instance(phantom: ChestPhantom, index: int, patient_id: str, identity: str) -> Dataset:
     """The slice at ``index`` as a CT image."""
-    left_mm, back_mm, low_mm = phantom.origin_mm
-    height_mm = low_mm + index * phantom.spacing.slice_mm
+    x_mm, y_mm, z_mm = phantom.origin_mm
+    height_mm = z_mm + index * phantom.spacing.slice_mm
     instance = constant_attributes()
     instance.PatientID = patient_id
     instance.StudyInstanceUID = uid_from(identity, "study")
@@ -213,9 +214,7 @@ def _instance(phantom: ChestPhantom, index: int, patient_id: str, identity: str)
     instance.SOPInstanceUID = uid_from(identity, "instance", index)
     instance.InstanceNumber = index + 1
     instance.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-    instance.ImagePositionPatient = [
-        DS(mm, auto_format=True) for mm in (left_mm, back_mm, height_mm)
-    ]
+    instance.ImagePositionPatient = [DS(mm, auto_format=True) for mm in (x_mm, y_mm, height_mm)]
     instance.SliceLocation = DS(height_mm, auto_format=True)
     instance.SliceThickness = DS(phantom.spacing.slice_mm, auto_format=True)
     instance.PixelSpacing = [

@@ -174,7 +174,7 @@ def _chest_wall(x: Any, y: Any, z: Any) -> Any:
 
 def _diaphragm_mm(x: Any, y: Any, *, side: int) -> Any:
     """The height of one dome of the diaphragm; the right one stands higher, over the liver."""
-    top_mm = -44.0 if side < 0 else -62.0
+    top_mm = -44.0 if side < 0 else -55.0
     return top_mm - 45.0 * _ellipse(x, y, (side * 62.0, -8.0), (76.0, 88.0))
 
 
@@ -188,7 +188,7 @@ def _between_lungs(x: Any, y: Any, z: Any) -> Any:
 def _heart(x: Any, y: Any, z: Any) -> Any:
     """Below 1 inside the heart, whose axis leans to the left on the way down."""
     height = (z + 48.0) / 56.0
-    return _ellipse(x, y, (20.24 - 0.12 * z, -30.0), (60.0, 48.0)) + height * height
+    return _ellipse(x, y, (18.24 - 0.12 * z, -30.0), (55.0, 45.0)) + height * height
 
 
 def _paint_outer_body(voxels: Hounsfield, x: Millimetres, y: Millimetres) -> None:

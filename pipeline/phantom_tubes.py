@@ -64,7 +64,7 @@ def draw(voxels_hu: Hounsfield, tube: Tube, spacing: Spacing, origin_mm: Vector,
     ends = np.array([tube.start_mm, tube.end_mm])[:, ::-1] - np.array(origin_mm)[::-1]
     reach_mm = tube.radius_mm + spacing.column_mm
     low = np.maximum(np.ceil((ends.min(axis=0) - reach_mm) / steps), 0).astype(int)
-    high = np.floor((ends.max(axis=0) + reach_mm) / steps).astype(int) + 1
+    high = np.maximum(np.floor((ends.max(axis=0) + reach_mm) / steps) + 1, 0).astype(int)
     box = tuple(slice(first, last) for first, last in zip(low, high, strict=True))
     region = voxels_hu[box]
     coordinates = np.ogrid[
@@ -108,8 +108,10 @@ def vessel_tree(root_mm: Vector, in_lung: InLung, seed: int) -> tuple[Tube, ...]
     for node in range(len(nodes) - 1, 0, -1):
         cubes[node] = max(cubes[node], _TWIG_RADIUS_MM**3)
         cubes[parents[node]] += cubes[node]
+    # A cube root may differ in its last digits from machine to machine; microns do not.
+    radii_mm = np.round(np.cbrt(cubes), 3)
     return tuple(
-        Tube(_vector(nodes[parents[node]]), _vector(nodes[node]), float(np.cbrt(cubes[node])))
+        Tube(_vector(nodes[parents[node]]), _vector(nodes[node]), float(radii_mm[node]))
         for node in range(1, len(nodes))
     )
 

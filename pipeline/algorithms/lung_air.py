@@ -4,7 +4,6 @@ The first part of the lung method; see `pipeline.algorithms.lung`.
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,6 @@ _SMOOTHING_RADIUS_SIGMAS = 2.0
 _MINIMUM_AREA_MM2 = 30
 _MAXIMUM_ECCENTRICITY = 0.99
 _CORNER_PX = 10
-_THREADS = 2
 # scikit-image does not type it.
 _REGIONPROPS: Callable[..., list[Any]] = measure.regionprops
 _EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
@@ -44,13 +42,9 @@ def find_air(voxels_hu: npt.NDArray[np.int16], spacing_mm: npt.NDArray[np.float3
     """
     air = np.empty(voxels_hu.shape, dtype=bool)
     outside = _outside_field_of_view(*voxels_hu.shape[1:])
-
-    def mark(index: int) -> None:
-        dark = _smoothed(voxels_hu[index], outside) < _AIR_BELOW_HU
+    for index, slice_hu in enumerate(voxels_hu):
+        dark = _smoothed(slice_hu, outside) < _AIR_BELOW_HU
         air[index] = _without_specks_and_slivers(dark, spacing_mm)
-
-    with ThreadPoolExecutor(_THREADS) as pool:
-        list(pool.map(mark, range(len(air))))
     return air
 
 

@@ -83,11 +83,11 @@ def split_lungs(
     """
     box = _bounding_box(mask)
     cropped = mask[box]
-    with ThreadPoolExecutor(2) as pool:
-        cores = _two_cores(cropped)
+    cores = _two_cores(cropped)
+    with ThreadPoolExecutor(len(cores)) as pool:
         first_mm, second_mm = pool.map(lambda core: _distances_mm(core, cropped, spacing_mm), cores)
-        halves = [_pick(cropped, first_mm < second_mm), _pick(cropped, first_mm > second_mm)]
-        first, second = pool.map(_cleaned, halves)
+    first = _cleaned(_pick(cropped, first_mm < second_mm))
+    second = _cleaned(_pick(cropped, first_mm > second_mm))
     return _placed(first, box, mask.shape), _placed(second, box, mask.shape)
 
 

@@ -12,16 +12,10 @@ from pydicom.uid import UID, CTImageStorage
 from pipeline.encode.attributes import CT_ACQUISITION, REQUIRED_OF_CT, SLICE
 from pipeline.encode.codes import SOURCE_IMAGE, code_item
 from pipeline.encode.context import ResultContext
-from pipeline.encode.header import (
-    copy_attributes,
-    copy_shared_attributes,
-    fill_missing,
-    own_text,
-    result_header,
-)
+from pipeline.encode.header import copy_attributes, fill_missing, result_header
 from pipeline.encode.part10 import set_file_meta
 from pipeline.encode.stored_values import StoredForm, stored_form
-from pipeline.encode.values import decimal_string
+from pipeline.encode.values import decimal_string, own_text
 from pipeline.errors import EncodingError
 from pipeline.findings import DerivedVolume
 from pipeline.instance import Instance
@@ -117,9 +111,7 @@ def _check(finding: DerivedVolume, volume: Volume) -> None:
 
 
 def _series_header(finding: DerivedVolume, volume: Volume, context: ResultContext) -> Dataset:
-    header = result_header(finding, volume, context)
-    sources = [source.header for source in volume.sources]
-    copy_shared_attributes(sources, header, CT_ACQUISITION)
+    header = result_header(finding, volume, context, CT_ACQUISITION)
     if "BodyPartExamined" not in header:
         fill_missing(header, ("Laterality",))
     header.SOPClassUID = CTImageStorage

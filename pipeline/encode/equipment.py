@@ -6,7 +6,7 @@ from pydicom.dataset import Dataset
 
 from pipeline.encode.codes import ACQUISITION_EQUIPMENT, PROCESSING_EQUIPMENT, code_item
 from pipeline.encode.context import MANUFACTURER, ResultContext
-from pipeline.encode.values import normalised
+from pipeline.encode.values import normalised, own_text
 from pipeline.findings import Code
 
 _SCANNER = (
@@ -53,8 +53,8 @@ def _scanner(source: Dataset) -> list[Dataset]:
 def _ourselves(context: ResultContext) -> Dataset:
     item = _item(PROCESSING_EQUIPMENT, "Computed this result from the source images")
     item.Manufacturer = MANUFACTURER
-    item.ManufacturerModelName = f"{MANUFACTURER} {context.algorithm}"
-    item.SoftwareVersions = context.author
+    item.ManufacturerModelName = own_text(f"{MANUFACTURER} {context.algorithm}")
+    item.SoftwareVersions = own_text(context.author)
     item.ContributionDateTime = f"{context.content_time.astimezone(UTC):%Y%m%d%H%M%S.%f%z}"
     return item
 

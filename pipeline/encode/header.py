@@ -1,6 +1,5 @@
 """What every result takes from the source's header, and what it says of itself."""
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -10,21 +9,10 @@ from pydicom.multival import MultiValue
 from pipeline.encode.attributes import PATIENT, REQUIRED_OF_PATIENT_AND_STUDY, SERIES, STUDY
 from pipeline.encode.context import MANUFACTURER, ResultContext, uid_from
 from pipeline.encode.equipment import contributing_equipment
-from pipeline.encode.values import character_set, normalised, utc_offset
+from pipeline.encode.values import LONG_STRING, character_set, normalised, own_text, utc_offset
 from pipeline.errors import EncodingError
 from pipeline.findings import Finding
 from pipeline.volume import Volume
-
-_LONG_STRING = 64
-_NOT_OUR_TEXT = re.compile(r"[^\x20-\x5b\x5d-\x7e]")
-
-
-def own_text(text: str, limit: int = _LONG_STRING) -> str:
-    """Text of ours in the default repertoire, without backslash, cut to a limit.
-
-    It must not depend on the source's character set.
-    """
-    return _NOT_OUR_TEXT.sub("?", text)[:limit].strip()
 
 
 def copy_attributes(source: Dataset, target: Dataset, keywords: Iterable[str]) -> None:
@@ -55,11 +43,20 @@ def fill_missing(target: Dataset, keywords: Iterable[str]) -> None:
             setattr(target, keyword, None)
 
 
-def result_header(finding: Finding, volume: Volume, context: ResultContext) -> Dataset:
-    """All of a result that does not depend on the kind of object.
+def result_header(
+    finding: Finding,
+    volume: Volume,
+    context: ResultContext,
+    acquisition: Sequence[str] = (),
+) -> Dataset:
+    """All of a result that is the same in each of its instances and kinds of object.
 
-    Patient, study, frame of reference and contrast stay the source's; series, equipment and
-    times are ours.
+    Patient, study and frame of reference stay the source's; series, equipment and times are ours.
+
+    Parameters
+    ----------
+    acquisition
+        Further keywords, taken over where all slices of the source agree on the value.
 
     Raises
     ------
@@ -75,6 +72,7 @@ def result_header(finding: Finding, volume: Volume, context: ResultContext) -> D
             f"Series {volume.series_instance_uid} has no Study Instance UID, so a result cannot "
             "be put into its study. Send it again from a system that fills it in."
         )
+    copy_shared_attributes([item.header for item in volume.sources], header, acquisition)
     _add_frame_of_reference(header, volume)
     _add_series(header, finding, context)
     _add_inherited_image_quality(header, volume)
@@ -111,7 +109,7 @@ def _add_series(header: Dataset, finding: Finding, context: ResultContext) -> No
 def _series_description(description: str, author: str) -> str:
     """Description and, in brackets, algorithm with version; the description gives way."""
     signature = own_text(f"({author})")
-    room = max(_LONG_STRING - len(signature) - 1, 0)
+    room = max(LONG_STRING - len(signature) - 1, 0)
     return f"{own_text(description, room)} {signature}".strip()
 
 

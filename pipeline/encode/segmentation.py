@@ -17,28 +17,15 @@ from highdicom.sr import CodedConcept
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
+from pipeline.encode.attributes import REQUIRED_OF_PATIENT_AND_STUDY
 from pipeline.encode.codes import SEGMENTATION, code_item
 from pipeline.encode.context import MANUFACTURER, ResultContext
-from pipeline.encode.header import own_text, result_header
+from pipeline.encode.header import result_header
 from pipeline.encode.part10 import set_file_meta
-from pipeline.encode.values import decimal_string
+from pipeline.encode.values import decimal_string, own_text
 from pipeline.errors import EncodingError
 from pipeline.findings import Code, LabelMap, Segment
 from pipeline.volume import Volume
-
-# highdicom refuses headers that the standard or a hospital allows. It is shown the geometry and
-# the identifiers only; the source's own patient and study go in afterwards.
-_BLANK = (
-    "PatientID",
-    "PatientName",
-    "PatientBirthDate",
-    "PatientSex",
-    "AccessionNumber",
-    "StudyID",
-    "StudyDate",
-    "StudyTime",
-    "ReferringPhysicianName",
-)
 
 
 def encode_label_map(
@@ -122,10 +109,14 @@ def _segmentation(
 
 
 def _plain_sources(volume: Volume, header: Dataset) -> list[Dataset]:
-    """Headers of the source slices with what a Segmentation needs of them, and no more."""
+    """Headers of the source slices with their identity and geometry, and no more.
+
+    highdicom refuses patient and study values that the standard or a hospital allows; it is shown
+    empty ones, and the source's own go in afterwards.
+    """
     first = volume.sources[0].header
     shared = Dataset()
-    for keyword in _BLANK:
+    for keyword in REQUIRED_OF_PATIENT_AND_STUDY:
         setattr(shared, keyword, "")
     shared.SeriesInstanceUID = volume.series_instance_uid
     shared.Modality = volume.modality

@@ -19,18 +19,20 @@ from pydicom.dataset import Dataset
 from pydicom.valuerep import TEXT_VR_DELIMS, format_number_as_ds
 
 UNICODE = "ISO_IR 192"
+LONG_STRING = 64
 
 # PS3.3 C.12.1.1.2: not to be combined with others.
 _STANDALONE = frozenset({UNICODE, "GB18030", "GBK"})
 
 _CODE_STRING = re.compile(r"[A-Z0-9_ ]{1,16}")
-_AGE = re.compile(r"(\d{1,3})\s*([DWMY]?)")
+_AGE = re.compile(r"(\d{1,3})\s*([DWMY])")
 _TIME = re.compile(r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?")
 _DATE = re.compile(r"\d{8}")
 _DATE_SEPARATORS = re.compile(r"(?<=\d)[.\-/](?=\d)")
 _UTC_OFFSET = re.compile(r"([+-])(\d{2})(\d{2})")
 _LAST_HOUR_MINUTE_SECOND = ("23", "59", "60")
 _EARLIEST_OFFSET, _LATEST_OFFSET = timedelta(hours=-12), timedelta(hours=14)
+_NOT_OUR_TEXT = re.compile(r"[^\x20-\x5b\x5d-\x7e]")
 _TEXT = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 _SEXES = frozenset({"M", "F", "O"})
 
@@ -58,9 +60,9 @@ def time_value(text: str) -> str | None:
 
 
 def age_value(text: str) -> str | None:
-    """Three digits and D, W, M or Y; years where the unit is left out."""
+    """Three digits and D, W, M or Y; None without a unit: a child's age could be meant."""
     match = _AGE.fullmatch(text.strip().upper())
-    return f"{int(match[1]):03d}{match[2] or 'Y'}" if match else None
+    return f"{int(match[1]):03d}{match[2]}" if match else None
 
 
 def code_string_value(text: str) -> str | None:
@@ -73,6 +75,14 @@ def sex_value(text: str) -> str | None:
     """M, F or O; None for anything else: the standard has no code for unknown, but empty."""
     sex = text.strip().upper()
     return sex if sex in _SEXES else None
+
+
+def own_text(text: str, limit: int = LONG_STRING) -> str:
+    """Text of ours in the default repertoire, without backslash, cut to a limit.
+
+    It must not depend on the source's character set.
+    """
+    return _NOT_OUR_TEXT.sub("?", text)[:limit].strip()
 
 
 def decimal_string(value: float) -> str:

@@ -12,7 +12,6 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from pipeline.encode import ResultContext, encode, part10_bytes
-from pipeline.encode.header import own_text
 from pipeline.errors import EncodingError
 from pipeline.findings import DerivedVolume, LabelMap
 from pipeline.volume import Volume
@@ -92,7 +91,7 @@ def test_missing_patient_and_study_become_empty(
         ("StudyTime", "morning", ""),
         ("StudyDate", "2024.01.02", "20240102"),
         ("PatientBirthDate", "00000000", ""),
-        ("PatientAge", "64", "064Y"),
+        ("PatientAge", "64Y", "064Y"),
         ("BodyPartExamined", "chest", "CHEST"),
         ("PatientName", "One^Two^Three^Four^Five^Six", "One^Two^Three^Four^Five^Six"),
         ("PatientID", "P" * 70, "P" * 70),
@@ -232,8 +231,3 @@ def test_long_description_gives_way_to_the_algorithm(
     (result,) = encode(replace(label_map, description="x" * 80), volume, context)
     assert len(result.SeriesDescription) == 64
     assert result.SeriesDescription.endswith("xx (lungs 1.2)")
-
-
-def test_own_text_is_plain_and_short() -> None:
-    assert own_text("10 µm\\x") == "10 ?m?x"
-    assert own_text("abcdef", limit=3) == "abc"

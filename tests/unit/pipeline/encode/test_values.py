@@ -10,6 +10,8 @@ from pipeline.encode.values import (
     character_set,
     code_string_value,
     date_value,
+    decimal_string,
+    own_text,
     sex_value,
     time_value,
     utc_offset,
@@ -50,7 +52,8 @@ def test_time(text: str, expected: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("053Y", "053Y"), ("53", "053Y"), ("6m", "006M"), ("old", None)]
+    ("text", "expected"),
+    [("053Y", "053Y"), ("53y", "053Y"), ("53", None), ("6m", "006M"), ("old", None)],
 )
 def test_age(text: str, expected: str | None) -> None:
     assert age_value(text) == expected
@@ -100,3 +103,13 @@ def test_character_set_is_the_source_s_where_it_can_say_the_text(
     text = Dataset()
     text.PatientName = name
     assert character_set(declared, text) == expected
+
+
+def test_own_text_is_plain_and_short() -> None:
+    assert own_text("10 µm\\x") == "10 ?m?x"
+    assert own_text("abcdef", limit=3) == "abc"
+
+
+def test_decimal_string_keeps_to_sixteen_characters() -> None:
+    assert decimal_string(1) == "1.0"
+    assert len(decimal_string(1 / 3)) <= 16

@@ -1,0 +1,1 @@
+"""What tests against real processes share: tools, a node, an Orthanc, waiting with a deadline."""

@@ -1,0 +1,179 @@
+"""A node as a process of its own, as a user runs it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from config import AeTitle, PeerAddress
+from scp.send import AssociationError, echo
+from tests.support.waiting import wait_for
+
+AE_TITLE = "HOUNSFIELD"
+
+
+def free_port() -> int:
+    """A TCP port that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where results go."""
+
+    ae_title: str
+    port: int
+
+
+@dataclass
+class NodeProcess:
+    """``hounsfield serve`` in a folder of its own."""
+
+    folder: Path
+    destination: Destination | None = None
+    match: str = '{ modality = "CT" }'
+    quiet_time_s: float = 1.5
+    port: int = field(default_factory=free_port)
+    extra: str = ""
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def state(self) -> Path:
+        """Its state folder."""
+        return self.folder / "state"
+
+    @property
+    def settings_file(self) -> Path:
+        """Its settings, written anew at each start."""
+        return self.folder / "site.toml"
+
+    @property
+    def log_file(self) -> Path:
+        """What it logged, over all its starts."""
+        return self.folder / "node.log"
+
+    @property
+    def pid(self) -> int:
+        """The node's main process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start, and wait until it answers C-ECHO."""
+        self.folder.mkdir(exist_ok=True)
+        self.settings_file.write_text(self._settings())
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "scp", "serve", "--config", self.settings_file],
+                stderr=log,
+                start_new_session=True,
+            )
+        wait_for("the node to answer C-ECHO", self._answers)
+
+    def kill(self, *, group: bool = False) -> None:
+        """SIGKILL: the main process, or with it all its children at once."""
+        assert self._process is not None
+        if group:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        else:
+            self._process.kill()
+        self._process.wait(10)
+
+    def terminate(self) -> int:
+        """SIGTERM, and wait for the end; the exit status."""
+        assert self._process is not None
+        self._process.terminate()
+        return self._process.wait(30)
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run another ``hounsfield`` command on the same settings."""
+        return subprocess.run(
+            [sys.executable, "-m", "scp", *arguments, "--config", self.settings_file],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def jobs(self) -> dict[str, list[dict[str, Any]]]:
+        """What ``hounsfield jobs --json`` says."""
+        answer = self.command("jobs", "--json")
+        assert answer.returncode == 0, answer.stderr
+        document: dict[str, list[dict[str, Any]]] = json.loads(answer.stdout)
+        return document
+
+    def wait_for_job(self, number: int = 1, timeout_s: float = 120.0) -> dict[str, Any]:
+        """The job of this number, once it is done or failed."""
+
+        def ended() -> dict[str, Any] | None:
+            jobs = [job for job in self.jobs()["jobs"] if job["id"] == number]
+            return jobs[0] if jobs and jobs[0]["state"] in {"done", "failed"} else None
+
+        return wait_for(f"job {number} to end", ended, timeout_s)
+
+    def wait_for_delivery(self, timeout_s: float = 120.0) -> dict[str, Any]:
+        """The last job, once all its results are delivered."""
+
+        def delivered() -> dict[str, Any] | None:
+            jobs = self.jobs()["jobs"]
+            complete = jobs and jobs[-1]["results"] and jobs[-1]["delivered"] == jobs[-1]["results"]
+            return jobs[-1] if complete else None
+
+        return wait_for("the results to be delivered", delivered, timeout_s)
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise AssertionError(f"the node ended: {self.log_file.read_text()}")
+        try:
+            echo("TEST", PeerAddress(AeTitle(AE_TITLE), "127.0.0.1", self.port), timeout_s=5)
+        except AssociationError:
+            return False
+        return True
+
+    def _settings(self) -> str:
+        peer = ""
+        if self.destination:
+            peer = (
+                f'[peers.pacs]\nae_title = "{self.destination.ae_title}"\nhost = "127.0.0.1"\n'
+                f"port = {self.destination.port}\n"
+            )
+        return (
+            f'[node]\nport = {self.port}\nstate = "{self.state}"\nfree_space_reserve_mb = 1\n'
+            f'[log]\nformat = "json"\nlevel = "debug"\n'
+            f"[delivery]\nfirst_retry_s = 0.5\nlongest_retry_s = 2.0\n"
+            f"{peer}"
+            '[pipelines.chest]\nsteps = [{ algorithm = "lungs" }, { algorithm = "sliding-mip" }]\n'
+            '[[routes]]\nname = "all"\npipelines = ["chest"]\n'
+            f"destinations = {json.dumps(['pacs'] if peer else [])}\n"
+            f"quiet_time_s = {self.quiet_time_s}\nmatch = {self.match}\n{self.extra}"
+        )
+
+
+@contextmanager
+def running(node: NodeProcess) -> Iterator[NodeProcess]:
+    """Start a node; whatever happens, nothing of it is left."""
+    try:
+        node.start()
+        yield node
+    finally:
+        process = node._process
+        if process is not None:
+            if process.poll() is None:
+                node.terminate()
+            _kill_rest(process.pid)
+
+
+def _kill_rest(group: int) -> None:
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        return
