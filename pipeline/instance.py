@@ -19,6 +19,32 @@ from pipeline.errors import PixelDecodeError, UnreadableInstanceError
 _PREAMBLE_AND_PREFIX = 132
 _GROUP_LENGTH_ELEMENT = 12
 _PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+# pydicom converts a value when it is first asked for: a damaged one is to show up on reading
+_GEOMETRY_KEYWORDS = (
+    "SOPInstanceUID",
+    "SeriesInstanceUID",
+    "FrameOfReferenceUID",
+    "Modality",
+    "InstanceNumber",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "PixelSpacing",
+    "SliceThickness",
+    "NumberOfFrames",
+    "Rows",
+    "Columns",
+    "SamplesPerPixel",
+    "RescaleSlope",
+    "RescaleIntercept",
+)
+_DAMAGED_HEADER_ERRORS = (
+    AttributeError,
+    EOFError,
+    KeyError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 _DECODER_ERRORS = (
     ArithmeticError,
     AttributeError,
@@ -82,15 +108,18 @@ def read_instance(path: Path) -> Instance:
     try:
         content = path.read_bytes()
         header = pydicom.dcmread(BytesIO(content), stop_before_pixels=True)
-        header.decode()
+        for keyword in _GEOMETRY_KEYWORDS:
+            header.get(keyword)
     except OSError as error:
         raise UnreadableInstanceError(f"{path.name} cannot be read: {error.strerror}.") from error
     except InvalidDicomError as error:
         raise UnreadableInstanceError(f"{path.name} is no DICOM Part 10 file.") from error
-    except (RecursionError, ValueError, TypeError, KeyError, EOFError, AttributeError) as error:
+    except _DAMAGED_HEADER_ERRORS as error:
         raise UnreadableInstanceError(
             f"The header of {path.name} is damaged ({type(error).__name__})."
         ) from error
+    if not header.get("SOPInstanceUID") or not header.get("SeriesInstanceUID"):
+        raise UnreadableInstanceError(f"{path.name} lacks its SOP or Series Instance UID.")
     return Instance(
         path=path,
         header=header,

@@ -14,6 +14,7 @@ from pipeline.geometry import Spacing, Vector, VolumeGeometry, slice_normal
 from pipeline.instance import Instance, decode_pixels
 
 _ORIENTATION_TOLERANCE = 1e-3
+_RIGHT_ANGLE_TOLERANCE = 1e-2
 _IN_PLANE_TOLERANCE_MM = 1e-3
 _DUPLICATE_TOLERANCE_MM = 1e-3
 # Real scanners round positions: a brain MR of 7 mm slices jitters by 0.1 mm. A missing slice is
@@ -140,12 +141,12 @@ def build_volume(
         slice_direction=slice_direction,
         spacing=Spacing(thickness, row_mm, column_mm),
     )
-    kept = tuple(source.sop_instance_uid for source in sources)
+    kept = {source.sop_instance_uid: None for source in sources}
     receipt = Receipt(
         duplicate_rule=rule,
-        kept=kept,
+        kept=tuple(kept),
         dropped=tuple(
-            image.sop_instance_uid for image in images if image.sop_instance_uid not in set(kept)
+            image.sop_instance_uid for image in images if image.sop_instance_uid not in kept
         ),
         slice_thickness_mm=thickness,
     )
@@ -185,7 +186,27 @@ def _images(instances: Sequence[Instance]) -> list[Instance]:
                 f"{keyword} is missing in {len(missing)} of {len(images)} instances, the first "
                 f"{missing[0].sop_instance_uid}: where they lie in the patient is not known.",
             )
+    for image in images:
+        if not _has_sound_plane(image):
+            raise SeriesGeometryError(
+                series,
+                f"position, orientation or pixel spacing of instance {image.sop_instance_uid} is "
+                "no plane in space: values are missing, not at right angles or not positive.",
+            )
     return images
+
+
+def _has_sound_plane(image: Instance) -> bool:
+    """Whether position, orientation and pixel spacing describe a plane."""
+    header = image.header
+    position = np.array(header.ImagePositionPatient, float)
+    orientation = np.array(header.ImageOrientationPatient, float)
+    spacing = np.array(header.PixelSpacing, float)
+    if (position.shape, orientation.shape, spacing.shape) != ((3,), (6,), (2,)):
+        return False
+    axes = orientation.reshape(2, 3)
+    at_right_angles = np.allclose(axes @ axes.T, np.eye(2), atol=_RIGHT_ANGLE_TOLERANCE)
+    return bool(at_right_angles and np.isfinite(position).all() and (spacing > 0).all())
 
 
 def _check_one_grid(series: str, images: Sequence[Instance]) -> None:
@@ -242,20 +263,13 @@ def _one_per_position(series: str, placed: Sequence[_Placed]) -> tuple[list[_Pla
     else:
         kept = _first_pass(series, placed, len(placed) // multiplicity)
         rule = f"positions {multiplicity} times; the first {len(kept)} by Instance Number kept"
-    for one, other in pairwise(kept):
-        if other.position_mm - one.position_mm <= _DUPLICATE_TOLERANCE_MM:
-            raise SeriesGeometryError(
-                series,
-                f"some positions are doubled and others not; the first is at "
-                f"{one.position_mm:.2f} mm with instances {one.instance.sop_instance_uid} and "
-                f"{other.instance.sop_instance_uid}. Send each pass as a series of its own.",
-            )
     positions = _count_positions(placed)
-    if len(kept) != positions:
+    if not len(kept) == _count_positions(kept) == positions:
         raise SeriesGeometryError(
             series,
-            f"positions repeat unevenly: taking one pass by Instance Number would keep "
-            f"{len(kept)} of {positions} positions. Send each pass as a series of its own.",
+            f"its {len(placed)} instances lie at {positions} positions, and the first {len(kept)} "
+            f"by Instance Number are at {_count_positions(kept)} of them: passes, phases or echoes "
+            "are mixed. Send each as a series of its own.",
         )
     return kept, rule
 
@@ -283,7 +297,8 @@ def _check_regular(series: str, stack: Sequence[_Placed], slice_direction: Vecto
     wrong = np.flatnonzero(np.abs(gaps - typical) > tolerance)
     if wrong.size:
         named = ", ".join(
-            f"{gaps[i]:.2f} mm after {stack[i].position_mm:.2f} mm" for i in wrong[:_NAMED_POSITIONS]
+            f"{gaps[i]:.2f} mm after {stack[i].position_mm:.2f} mm"
+            for i in wrong[:_NAMED_POSITIONS]
         )
         raise SeriesGeometryError(
             series,

@@ -63,9 +63,7 @@ def test_real_chest_ct_comes_back_as_seg_and_mip(
     _check_results(tmp_path, node, orthanc, sorted(REAL_CHEST.iterdir()))
 
 
-def _check_results(
-    tmp_path: Path, node: NodeProcess, orthanc: Orthanc, source: list[Path]
-) -> None:
+def _check_results(tmp_path: Path, node: NodeProcess, orthanc: Orthanc, source: list[Path]) -> None:
     job = node.wait_for_delivery()
     assert job["state"] == "done"
     header = pydicom.dcmread(source[0], stop_before_pixels=True)

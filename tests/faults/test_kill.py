@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from config import AeTitle, PeerAddress
 from pipeline.phantom import chest_phantom, write_phantom
 from scp.ledger import Ledger
 from scp.ledger.jobs import JobLine, job_lines
@@ -16,8 +17,6 @@ from tests.support.node import AE_TITLE, NodeProcess, running
 from tests.support.orthanc import Orthanc, running_orthanc
 from tests.support.tools import store
 from tests.support.waiting import wait_for
-
-from config import AeTitle, PeerAddress
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 SLICES = 64

@@ -36,7 +36,9 @@ class Orthanc:
 
     def read(self, path: str) -> bytes:
         """What a REST path gives."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{self.http_port}{path}", timeout=10
+        ) as answer:
             content: bytes = answer.read()
         return content
 

@@ -1,0 +1,68 @@
+"""Reading instances and decoding their pixels."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom import examples
+from pydicom.data import get_testdata_file
+
+from pipeline.errors import PixelDecodeError, UnreadableInstanceError
+from pipeline.instance import data_set_digest, decode_pixels, read_instance
+
+
+def test_digest_ignores_the_file_around_the_data_set(tmp_path: Path) -> None:
+    """The same data set under another preamble and meta information has the same digest."""
+    original = Path(get_testdata_file("CT_small.dcm"))
+    instance = read_instance(original)
+    again = tmp_path / "again.dcm"
+    dataset = examples.ct
+    content = original.read_bytes()
+    offset = 132 + 12 + dataset.file_meta.FileMetaInformationGroupLength
+    meta = content[132:offset].replace(b"CLUNIE1", b"OTHERAE")
+    again.write_bytes(b"\1" * 128 + b"DICM" + meta + content[offset:])
+    assert again.read_bytes() != content
+    assert read_instance(again).digest == instance.digest
+
+
+def test_digest_changes_with_one_pixel() -> None:
+    """Every byte of the data set counts."""
+    content = bytearray(Path(get_testdata_file("CT_small.dcm")).read_bytes())
+    before = data_set_digest(bytes(content))
+    content[-200] ^= 1
+    assert data_set_digest(bytes(content)) != before
+
+
+@pytest.mark.parametrize("content", [b"", b"no DICOM at all", bytes(128) + b"DICM"])
+def test_a_file_that_is_no_dicom_is_named(tmp_path: Path, content: bytes) -> None:
+    """What cannot be read is refused with the file's name, not with a library's error."""
+    path = tmp_path / "strange.bin"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableInstanceError, match="strange"):
+        read_instance(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """A file that is gone is an unreadable instance."""
+    with pytest.raises(UnreadableInstanceError, match="gone"):
+        read_instance(tmp_path / "gone.dcm")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["MR_small.dcm", "MR_small_RLE.dcm", "MR_small_jpeg_ls_lossless.dcm", "MR_small_bigendian.dcm"],
+)
+def test_transfer_syntaxes_decode_to_the_same_pixels(name: str) -> None:
+    """Uncompressed, RLE, JPEG-LS and big endian hold the same image."""
+    expected = decode_pixels(read_instance(Path(get_testdata_file("MR_small_expb.dcm"))))
+    assert np.array_equal(decode_pixels(read_instance(Path(get_testdata_file(name)))), expected)
+
+
+def test_truncated_pixel_data_is_refused_with_the_instance(tmp_path: Path) -> None:
+    """Pixel data cut short does not decode, and the error names instance and syntax."""
+    content = Path(get_testdata_file("CT_small.dcm")).read_bytes()
+    path = tmp_path / "short.dcm"
+    path.write_bytes(content[:-20_000])
+    instance = read_instance(path)
+    with pytest.raises(PixelDecodeError, match=instance.sop_instance_uid):
+        decode_pixels(instance)
