@@ -66,7 +66,7 @@ class LabelMap:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class DerivedVolume:
-    """A volume computed from the source, slice for slice on its grid.
+    r"""A volume computed from the source, slice for slice on its grid.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class DerivedVolume:
     voxels
         (slice, row, column) in the unit and type of the source volume's voxels.
     image_type
-        The values that follow ``DERIVED\\SECONDARY`` in Image Type (0008,0008).
+        The values that follow ``DERIVED\SECONDARY`` in Image Type (0008,0008).
     derivation
         Derivation Code Sequence: how the values came about.
     source_slices

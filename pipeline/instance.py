@@ -18,7 +18,6 @@ from pipeline.errors import PixelDecodeError, UnreadableInstanceError
 
 _PREAMBLE_AND_PREFIX = 132
 _GROUP_LENGTH_ELEMENT = 12
-_PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 # pydicom converts a value when it is first asked for: a damaged one is to show up on reading
 _GEOMETRY_KEYWORDS = (
     "SOPInstanceUID",
@@ -155,15 +154,11 @@ def decode_pixels(instance: Instance) -> npt.NDArray[Any]:
         The pixel data is missing, cut short, or in a syntax or state that no decoder takes.
     """
     try:
-        dataset = pydicom.dcmread(instance.path)
-        if not any(keyword in dataset for keyword in _PIXEL_KEYWORDS):
-            raise PixelDecodeError(f"Instance {instance.sop_instance_uid} has no pixel data.")
-        return np.asarray(dataset.pixel_array)
-    except PixelDecodeError:
-        raise
+        return np.asarray(pydicom.dcmread(instance.path).pixel_array)
     except _DECODER_ERRORS as error:
         syntax = UID(instance.transfer_syntax_uid).name
         raise PixelDecodeError(
-            f"The pixel data of instance {instance.sop_instance_uid} ({syntax}) does not decode: "
-            f"{type(error).__name__}. Send the series again, or check it where it was made."
+            f"The pixel data of instance {instance.sop_instance_uid} ({syntax}) is missing, cut "
+            f"short or damaged ({type(error).__name__}). Send the series again, or check it where "
+            "it was made."
         ) from error

@@ -2,7 +2,7 @@
 
 Air is found slice by slice (`lung_air`), the component that is lung is chosen (`lung_regions`),
 its holes are filled and it is split in two (`lung_split`). The masks are the reference's, voxel
-for voxel, with scikit-image 0.26 and scipy 1.16 or later.
+for voxel, as its code gives them with scikit-image 0.26 and scipy 1.17.
 
 Source: seed 003, the walkthrough of the winning entry of the Data Science Bowl 2017.
 """

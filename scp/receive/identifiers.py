@@ -12,16 +12,8 @@ from pydicom.uid import UID
 _UID_PATTERN = re.compile(r"[0-9]+(\.[0-9]+)*")
 _UID_MAXIMUM_LENGTH = 64
 _LAST_TAG = Tag("SeriesInstanceUID")
-_TAGS = [
-    Tag(keyword)
-    for keyword in (
-        "SOPClassUID",
-        "SOPInstanceUID",
-        "Modality",
-        "StudyInstanceUID",
-        "SeriesInstanceUID",
-    )
-]
+_UID_KEYWORDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+_TAGS = [Tag(keyword) for keyword in (*_UID_KEYWORDS, "Modality")]
 # What pydicom raises on bytes that are no data set, a depth bomb of sequences included.
 _PARSE_ERRORS = (
     ArithmeticError,
@@ -86,17 +78,25 @@ def _is_past_identifiers(tag: BaseTag, _vr: str | None, _length: int) -> bool:
 
 
 def _checked(found: Dataset) -> Identifiers:
-    for keyword in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
-        value = found.get(keyword)
+    for keyword in _UID_KEYWORDS:
+        value = _text(found, keyword)
         if not value:
             raise UnusableDataSetError(f"{keyword} missing")
-        if not is_uid(str(value)):
+        if not is_uid(value):
             raise UnusableDataSetError(f"{keyword} is no UID")
-    modality = str(found.get("Modality") or "")
+    modality = _text(found, "Modality")
     return Identifiers(
-        sop_class_uid=str(found.SOPClassUID),
-        sop_instance_uid=str(found.SOPInstanceUID),
-        study_instance_uid=str(found.StudyInstanceUID),
-        series_instance_uid=str(found.SeriesInstanceUID),
+        sop_class_uid=_text(found, "SOPClassUID"),
+        sop_instance_uid=_text(found, "SOPInstanceUID"),
+        study_instance_uid=_text(found, "StudyInstanceUID"),
+        series_instance_uid=_text(found, "SeriesInstanceUID"),
         modality=modality if modality.isprintable() else "",
     )
+
+
+def _text(found: Dataset, keyword: str) -> str:
+    """The value as it was sent: pydicom's conversion would quote bad ones in its warnings."""
+    if keyword not in found:
+        return ""
+    value = found.get_item(keyword).value
+    return value.decode("ascii", "replace").strip("\0 ") if isinstance(value, bytes) else ""

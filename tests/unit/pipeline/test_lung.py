@@ -8,9 +8,11 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from scipy import ndimage
+from skimage import measure
 
 from pipeline.algorithms.lung import LUNGS, LungParameters, lung_masks
-from pipeline.algorithms.lung_air import find_air
+from pipeline.algorithms.lung_air import _coordinate_powers, _eccentricity, find_air
 from pipeline.algorithms.lung_split import fill_enclosed, split_lungs
 from pipeline.errors import NotApplicableError, NothingFoundError
 from pipeline.phantom import ChestPhantom, chest_phantom
@@ -194,6 +196,26 @@ def test_specks_and_slivers_are_no_air():
 
     assert air[0, 45, 45]
     assert not air[0, :38].any()
+
+
+def test_shape_is_judged_as_scikit_image_judges_it():
+    noise = np.random.default_rng(7).standard_normal((128, 128))
+    labels, count = ndimage.label(ndimage.gaussian_filter(noise, (0.8, 2.5)) > 0.1)
+    area = np.bincount(labels.ravel())
+    powers = _coordinate_powers(*labels.shape)
+
+    means = np.array([np.bincount(labels.ravel(), weights) for weights in powers]) / area
+
+    expected = [region.eccentricity for region in measure.regionprops(labels)]
+    assert count > 50
+    np.testing.assert_allclose(_eccentricity(means)[1:], expected, atol=1e-7)
+
+
+def test_slice_of_nothing_but_air_is_air():
+    voxels = np.full((1, 32, 32), -1000, dtype=np.int16)
+    voxels[0, 0, 0] = -1001
+
+    assert find_air(voxels, UNIT_SPACING).all()
 
 
 def test_padding_beyond_the_circle_is_no_air():
