@@ -15,9 +15,10 @@ from pydicom.dataset import Dataset
 from pydicom.valuerep import DS
 
 from pipeline import phantom_anatomy as anatomy
-from pipeline.encode.context import IMPLEMENTATION_VERSION_NAME, uid_from
+from pipeline.encode.context import uid_from
 from pipeline.encode.part10 import part10_bytes, set_file_meta
 from pipeline.geometry import Spacing, Vector
+from pipeline.implementation import IMPLEMENTATION_VERSION_NAME
 from pipeline.phantom_header import constant_attributes
 from pipeline.phantom_tubes import InLung, draw, vessel_tree
 

@@ -46,7 +46,7 @@ def silence_libraries() -> None:
         library = logging.getLogger(name)
         library.handlers = [logging.NullHandler()]
         library.propagate = False
-        warnings.filterwarnings("ignore", module=rf"{name}(\..*)?")
+    warnings.simplefilter("ignore")  # pydicom's warnings quote values too, in its callers' names
 
 
 def _escape_control_characters(

@@ -14,8 +14,8 @@ from pynetdicom.association import Association
 from pynetdicom.events import Event
 
 from config import PeerAddress
+from pipeline.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from scp.receive.contexts import VERIFICATION
-from scp.spool import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from scp.status import Status
 
 _LITTLE_ENDIAN = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)

@@ -25,8 +25,7 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import UID
 
-IMPLEMENTATION_CLASS_UID = "2.25.291940302570227877654603989051341502639"
-IMPLEMENTATION_VERSION_NAME = "HOUNSFIELD_0_1"
+from pipeline.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 _SHARDS = tuple(f"{value:02x}" for value in range(256))
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)

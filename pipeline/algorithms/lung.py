@@ -99,7 +99,7 @@ def analyse(volume: Volume, _parameters: LungParameters) -> tuple[LabelMap, ...]
     labels = np.zeros(volume.voxels.shape, dtype=np.uint8)
     labels[right] = _RIGHT
     labels[left] = _LEFT
-    return (LabelMap("lungs", labels, _SEGMENTS, "Lungs (grt123)"),)
+    return (LabelMap("lungs", labels, _SEGMENTS, "Lungs"),)
 
 
 def _by_side(

@@ -5,13 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from pydicom.uid import UID
+from pipeline.implementation import IMPLEMENTATION_VERSION_NAME
 
 MANUFACTURER = "Hounsfield"
-IMPLEMENTATION_CLASS_UID = UID("2.25.145052008132390235483632897184600636520")
-# A release whose encoders write other bytes takes another name here. The name is part of every
-# UID: an archive must never be sent two different objects under one SOP Instance UID.
-IMPLEMENTATION_VERSION_NAME = "HOUNSFIELD_0_1"
 
 _UID_NAMESPACE = UUID("d77b8749-caf1-4dd9-9281-2d18d03676c0")
 

@@ -4,9 +4,9 @@ from io import BytesIO
 
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from pipeline.encode.context import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from pipeline.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 _PREAMBLE = bytes(128)
 
@@ -21,7 +21,7 @@ def set_file_meta(dataset: Dataset) -> None:
     file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    file_meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
+    file_meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     file_meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
     dataset.file_meta = file_meta
     dataset.preamble = _PREAMBLE

@@ -11,9 +11,9 @@ from pynetdicom.events import Event
 from pynetdicom.transport import ThreadedAssociationServer
 
 from config import NodeSettings
+from pipeline.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from scp.receive.contexts import supported_contexts
 from scp.receive.store import StoreHandler
-from scp.spool import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from scp.status import Status
 
 _ACCEPT_BACKLOG = 128

@@ -1,0 +1,186 @@
+"""From queued jobs to results in the outbox, with a cluster that is under our control."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from distributed import KilledWorker
+
+from config import EngineSettings, PipelineSettings, Settings
+from scp.engine.engine import Engine, StageNotes
+from scp.engine.work import JobOrder, JobReport
+from scp.ledger import JobState, Ledger
+from scp.ledger.jobs import JobLine, job_lines, requeue
+from scp.ledger.outbox import StoredResult, due_deliveries
+from scp.spool import Spool
+from tests.unit.scp.test_ledger import index, make_job, received
+
+NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
+RESULT = StoredResult("2.1", "1.2.840", "2.99", "1-x/01.dcm", "ab")
+
+
+@dataclass
+class FakeCluster:
+    """Two workers whose jobs end when the test says so."""
+
+    workers: int = 2
+    orders: list[JobOrder] = field(default_factory=list)
+    futures: list[Future[JobReport]] = field(default_factory=list)
+    stopped: list[Any] = field(default_factory=list)
+
+    def submit(self, order: JobOrder) -> Any:
+        """Begin a job."""
+        self.orders.append(order)
+        self.futures.append(Future())
+        return self.futures[-1]
+
+    def stop_job(self, future: Any) -> None:
+        """End a job."""
+        self.stopped.append(future)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """A ledger with one series of two instances."""
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger.migrate()
+    index(ledger, received(1), received(2))
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture
+def cluster() -> FakeCluster:
+    """A cluster under control."""
+    return FakeCluster()
+
+
+@pytest.fixture
+def engine(tmp_path: Path, ledger: Ledger, cluster: FakeCluster) -> Engine:
+    """An engine with the pipeline 'chest'."""
+    settings = Settings(
+        engine=EngineSettings(job_time_limit_s=60.0),
+        pipelines={"chest": PipelineSettings.model_validate({"steps": [{"algorithm": "lungs"}]})},
+    )
+    return Engine(ledger, Spool(tmp_path / "spool"), settings, tmp_path / "results", cluster)
+
+
+def line(ledger: Ledger, number: int = 1) -> JobLine:
+    """A job as the ledger has it."""
+    with ledger.read() as connection:
+        return job_lines(connection)[number - 1]
+
+
+def test_no_more_jobs_run_than_there_are_workers(
+    engine: Engine, ledger: Ledger, cluster: FakeCluster
+) -> None:
+    """The third of three waits until a worker is free; the oldest goes first."""
+    for name in ("a", "b", "c"):
+        make_job(ledger, route=name)
+    engine.tick(NOW)
+    assert [order.job_id for order in cluster.orders] == [1, 2]
+    cluster.futures[0].set_result(JobReport(results=(RESULT,)))
+    engine.tick(NOW)
+    assert [order.job_id for order in cluster.orders] == [1, 2, 3]
+    assert line(ledger, 1).job.state is JobState.DONE
+
+
+def test_results_and_outbox_are_written_with_the_end_of_the_job(
+    engine: Engine, ledger: Ledger, cluster: FakeCluster
+) -> None:
+    """A job that is done has its deliveries waiting."""
+    make_job(ledger)
+    engine.tick(NOW)
+    cluster.futures[0].set_result(JobReport(results=(RESULT,)))
+    engine.tick(NOW)
+    with ledger.read() as connection:
+        (due,) = due_deliveries(connection, "pacs", NOW, 10)
+    assert due.sop_instance_uid == "2.1"
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        (JobReport(failure="The slices make no volume."), "The slices make no volume."),
+        (KilledWorker("task", None, 3), "lost its worker"),
+        (ValueError("PATIENT^NAME"), "ValueError"),
+    ],
+    ids=["refused", "worker lost", "engine error"],
+)
+def test_a_job_that_ends_badly_says_why(
+    engine: Engine, ledger: Ledger, cluster: FakeCluster, end: Any, words: str
+) -> None:
+    """The reason is in the ledger, and quotes no exception's message."""
+    make_job(ledger)
+    engine.tick(NOW)
+    if isinstance(end, JobReport):
+        cluster.futures[0].set_result(end)
+    else:
+        cluster.futures[0].set_exception(end)
+    engine.tick(NOW)
+    job = line(ledger).job
+    assert job.state is JobState.FAILED
+    assert words in job.reason
+    assert "PATIENT" not in job.reason
+
+
+def test_a_job_over_its_time_is_stopped(
+    engine: Engine, ledger: Ledger, cluster: FakeCluster
+) -> None:
+    """Its worker is freed, and the reason names the setting."""
+    make_job(ledger)
+    engine.tick(NOW)
+    engine.tick(NOW + timedelta(seconds=61))
+    assert cluster.stopped == cluster.futures
+    assert "engine.job_time_limit_s" in line(ledger).job.reason
+
+
+def test_a_pipeline_that_was_taken_out_of_the_settings_fails_the_job(
+    engine: Engine, ledger: Ledger
+) -> None:
+    """The reason says how to mend it."""
+    make_job(ledger, pipeline="gone")
+    engine.tick(NOW)
+    assert "hounsfield retry 1" in line(ledger).job.reason
+
+
+def test_a_restart_submits_again_with_the_same_time(
+    engine: Engine, ledger: Ledger, cluster: FakeCluster, tmp_path: Path
+) -> None:
+    """A second node on the same ledger gives the job the content time of the first attempt."""
+    make_job(ledger)
+    engine.tick(NOW)
+    again = Engine(ledger, Spool(tmp_path), engine.settings, tmp_path / "results", cluster)
+    again.recover()
+    again.tick(NOW + timedelta(hours=2))
+    first, second = cluster.orders
+    assert first.content_time == second.content_time == NOW
+    assert first.folder_name == second.folder_name
+    assert line(ledger).job.attempts == 2
+
+
+def test_a_retried_job_runs_again(engine: Engine, ledger: Ledger, cluster: FakeCluster) -> None:
+    """A failed job that a person queues again is submitted at the next tick."""
+    make_job(ledger)
+    engine.tick(NOW)
+    cluster.futures[0].set_result(JobReport(failure="broken"))
+    engine.tick(NOW)
+    with ledger.write() as connection:
+        requeue(connection, 1)
+    engine.tick(NOW)
+    assert len(cluster.orders) == 2
+
+
+def test_stages_are_noted_while_a_job_runs(engine: Engine, ledger: Ledger) -> None:
+    """A stage of a running job is in the ledger; one that comes too late is not."""
+    make_job(ledger)
+    notes = StageNotes(ledger)
+    notes(1, "too early")
+    assert line(ledger).job.stage == ""
+    engine.tick(NOW)
+    notes(1, "rebuild 3/9")
+    assert line(ledger).job.stage == "rebuild 3/9"
