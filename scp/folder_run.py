@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import pydicom
@@ -16,7 +16,7 @@ from pipeline.run import Outcome, Pipeline, run_pipeline
 from pipeline.run import Progress as StageProgress
 
 
-def run_folder(folder: Path, out: Path, pipeline: Pipeline) -> bool:
+def run_folder(folder: Path, out: Path, pipeline: Pipeline, content_time: datetime) -> bool:
     """Run a pipeline on every series below a folder; say what came of each.
 
     Parameters
@@ -27,6 +27,8 @@ def run_folder(folder: Path, out: Path, pipeline: Pipeline) -> bool:
         Gets one folder for each source series, numbered in the order of their UIDs.
     pipeline
         What to run.
+    content_time
+        Written into the results, with its time zone.
 
     Returns
     -------
@@ -41,7 +43,7 @@ def run_folder(folder: Path, out: Path, pipeline: Pipeline) -> bool:
     for number, (uid, paths) in enumerate(sorted(series.items()), start=1):
         console.print(f"Series {uid}: {len(paths)} instances", soft_wrap=True)
         try:
-            outcome = _run_with_bars(paths, pipeline, console)
+            outcome = _run_with_bars(paths, pipeline, content_time, console)
         except PipelineError as error:
             console.print(f"  no result: {error}", style="red", soft_wrap=True, markup=False)
             good = False
@@ -66,7 +68,9 @@ def find_series(folder: Path) -> dict[str, list[Path]]:
     return dict(series)
 
 
-def _run_with_bars(paths: list[Path], pipeline: Pipeline, console: Console) -> Outcome:
+def _run_with_bars(
+    paths: list[Path], pipeline: Pipeline, content_time: datetime, console: Console
+) -> Outcome:
     """Run with one bar a stage."""
     columns = (
         TextColumn("  {task.description:<20}"),
@@ -85,7 +89,7 @@ def _run_with_bars(paths: list[Path], pipeline: Pipeline, console: Console) -> O
         return run_pipeline(
             paths,
             pipeline,
-            content_time=datetime.now(UTC).replace(microsecond=0),
+            content_time=content_time,
             on_progress=show,
         )
 

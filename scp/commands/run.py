@@ -1,6 +1,7 @@
 """``hounsfield run``."""
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -16,17 +17,36 @@ from scp.log import silence_libraries
 @click.argument("folder", type=EXISTING_FOLDER)
 @click.argument("out", type=FOLDER)
 @click.option("--pipeline", "pipeline_name", required=True, help="A pipeline of the settings.")
+@click.option(
+    "--content-time",
+    metavar="ISO-TIME",
+    help="Time written into the results, such as 2026-11-21T12:00:00+01:00; without it the present "
+    "one. The same files, settings and time give the same bytes, here and on a node.",
+)
 @settings_option
-def command(folder: Path, out: Path, pipeline_name: str, settings: Settings) -> None:
+def command(
+    folder: Path, out: Path, pipeline_name: str, content_time: str | None, settings: Settings
+) -> None:
     """Run a pipeline on a FOLDER of DICOM files and write the results into OUT.
 
     No network and no state: every series in the folder is taken by itself. The embedded settings
     know the pipeline 'chest'. Exit status 1 if a series gave no result.
     """
     silence_libraries()
+    moment = _moment(content_time)
     try:
         pipeline = build_pipeline(settings, pipeline_name)
     except SettingsError as error:
         stop(str(error), USAGE_ERROR)
-    if not run_folder(folder, out, pipeline):
+    if not run_folder(folder, out, pipeline, moment):
         sys.exit(1)
+
+
+def _moment(text: str | None) -> datetime:
+    """The time of an ISO 8601 text, in the machine's zone where it names none; or the present."""
+    if text is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        stop(f"--content-time {text}: not an ISO 8601 time", USAGE_ERROR)

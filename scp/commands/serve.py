@@ -10,6 +10,7 @@ from scp.commands.common import settings_option, stop
 from scp.ledger import LedgerError
 from scp.log import configure_logging
 from scp.node import Node
+from scp.own_packages import ForeignPackageError, check_import_names
 from scp.receive.process import ReceiverStartError
 from scp.state_folder import StateFolderError
 
@@ -30,8 +31,9 @@ def command(context: click.Context, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: node.stopping.set())
     try:
+        check_import_names()
         node.run()
-    except (StateFolderError, LedgerError, ReceiverStartError) as error:
+    except (ForeignPackageError, StateFolderError, LedgerError, ReceiverStartError) as error:
         stop(f"Hounsfield cannot start: {error}")
 
 

@@ -1,8 +1,11 @@
 """The embedded Dask cluster: worker processes with a memory limit, restarted when they die."""
 
 import logging
+import os
+import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +79,15 @@ class EmbeddedCluster:
             self._client.restart_workers(addresses, raise_for_error=False)
 
     def close(self) -> None:
-        """Stop the workers; running jobs are lost here and taken up from the ledger later."""
+        """Stop the workers at once; the ledger has what they were at for the next start.
+
+        Dask would wait for a busy worker and then raise: nothing of a job is worth that wait.
+        """
+        for nanny in self._cluster.workers.values():
+            nanny.auto_restart = False
+            if nanny.pid:
+                with suppress(ProcessLookupError):
+                    os.kill(nanny.pid, signal.SIGKILL)
         self._client.close(timeout=_CLOSE_TIMEOUT_S)
         self._cluster.close(timeout=_CLOSE_TIMEOUT_S)
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from config import Settings
 from config.assemble import build_pipeline
 from pipeline.run import Pipeline
-from scp.engine.work import JobOrder, JobReport
+from scp.engine.work import JobOrder, JobReport, discard_drafts
 from scp.ledger import Ledger
 from scp.ledger.jobs import (
     Job,
@@ -70,6 +70,7 @@ class Engine:
 
     def recover(self) -> None:
         """Queue again the jobs that were running when the node stopped."""
+        discard_drafts(self.results_folder)
         with self.ledger.write() as connection:
             count = requeue_running(connection)
         if count:

@@ -19,6 +19,8 @@ from scp.ledger.outbox import StoredResult
 from scp.log import silence_libraries
 from scp.spool import sync_folder
 
+_DRAFT = ".draft-"
+
 
 class UnequalResultsError(PipelineError):
     """The same job gave different bytes: sending them would change what was sent."""
@@ -95,6 +97,12 @@ def run_job(order: JobOrder, on_progress: Callable[[Progress], None]) -> JobRepo
         )
 
 
+def discard_drafts(results_folder: Path) -> None:
+    """Remove result folders that a worker did not finish; call while no job runs."""
+    for draft in results_folder.glob(f"{_DRAFT}*"):
+        shutil.rmtree(draft)
+
+
 def _keep(order: JobOrder, series: Sequence[Sequence[Dataset]]) -> tuple[StoredResult, ...]:
     """Write results into their folder, all or none, durably.
 
@@ -107,7 +115,7 @@ def _keep(order: JobOrder, series: Sequence[Sequence[Dataset]]) -> tuple[StoredR
         An attempt before gave other bytes under the same UIDs.
     """
     final = order.results_folder / order.folder_name
-    draft = order.results_folder / f".{order.folder_name}.{os.getpid()}"
+    draft = order.results_folder / f"{_DRAFT}{order.folder_name}.{os.getpid()}"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     try:

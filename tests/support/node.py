@@ -69,8 +69,7 @@ class NodeProcess:
 
     def start(self) -> None:
         """Start, and wait until it answers C-ECHO."""
-        self.folder.mkdir(exist_ok=True)
-        self.settings_file.write_text(self._settings())
+        self.write_settings()
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "scp", "serve", "--config", self.settings_file],
@@ -78,6 +77,11 @@ class NodeProcess:
                 start_new_session=True,
             )
         wait_for("the node to answer C-ECHO", self._answers)
+
+    def write_settings(self) -> None:
+        """Write the settings file."""
+        self.folder.mkdir(exist_ok=True)
+        self.settings_file.write_text(self._settings())
 
     def kill(self, *, group: bool = False) -> None:
         """SIGKILL: the main process, or with it all its children at once."""

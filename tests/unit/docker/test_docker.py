@@ -86,7 +86,8 @@ def services() -> dict[str, Any]:
 @pytest.fixture
 def environment(services: dict[str, Any]) -> dict[str, str]:
     """What the node's process sees: the image's environment and the compose file's on top."""
-    return _image_environment() | services["hounsfield"].get("environment", {})
+    added: dict[str, str] = services["hounsfield"].get("environment", {})
+    return _image_environment() | added
 
 
 @pytest.fixture

@@ -1,0 +1,304 @@
+"""A node as a user runs it, with a stand-in PACS: results, bad input, stopping, commands."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from pipeline.phantom import chest_phantom, phantom_instances
+from scp.demo.stand_in import AE_TITLE as PACS_AE_TITLE
+from scp.demo.stand_in import StandInPacs
+from tests.support.node import Destination, NodeProcess, free_port, running
+from tests.support.sending import send
+from tests.support.waiting import wait_for
+
+SLICES = 48
+CANARY = "CANARY^NAME"
+
+
+@pytest.fixture
+def pacs(tmp_path: Path) -> Iterator[StandInPacs]:
+    """A stand-in PACS."""
+    with StandInPacs(tmp_path / "pacs") as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def node(tmp_path: Path, pacs: StandInPacs) -> Iterator[NodeProcess]:
+    """A node that delivers to the stand-in; its only route takes every series."""
+    destination = Destination(PACS_AE_TITLE, pacs.port)
+    process = NodeProcess(tmp_path / "node", destination, match="{}", quiet_time_s=0.5)
+    with running(process):
+        yield process
+
+
+def chest(seed: str = "test", size: int = 128) -> list[Dataset]:
+    """A small chest CT, with a name that must not reach any log."""
+    datasets = list(phantom_instances(chest_phantom(slices=SLICES, size=size), study_seed=seed))
+    for dataset in datasets:
+        dataset.PatientName = CANARY
+    return datasets
+
+
+def digests(paths: list[Path]) -> set[str]:
+    """SHA-256 of files."""
+    return {hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def test_results_arrive_and_are_those_of_hounsfield_run(
+    tmp_path: Path, node: NodeProcess, pacs: StandInPacs
+) -> None:
+    """SEG and MIP come to the PACS; the same files and time give the same bytes by hand."""
+    send(tmp_path / "sent", chest(), node.port)
+    job = node.wait_for_delivery()
+    arrived = [path for _, path in pacs.instances()]
+    assert len(arrived) == SLICES + 1
+    assert {pydicom.dcmread(path).Modality for path in arrived} == {"SEG", "CT"}
+    answer = node.command(
+        "run",
+        str(node.state / "spool" / "instances"),
+        str(tmp_path / "out"),
+        "--pipeline",
+        "chest",
+        "--content-time",
+        job["content_time"],
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert "no result" not in answer.stdout
+    by_hand = sorted((tmp_path / "out").rglob("*.dcm"))
+    assert digests(by_hand) == digests(sorted((node.state / "results").rglob("*.dcm")))
+
+
+def one_slice() -> list[Dataset]:
+    """A series of a single slice."""
+    return chest("one slice")[:1]
+
+
+def without_position() -> list[Dataset]:
+    """Slices without Image Position (Patient)."""
+    datasets = chest("without position")[:4]
+    for dataset in datasets:
+        del dataset.ImagePositionPatient
+    return datasets
+
+
+def undecodable() -> list[Dataset]:
+    """Slices with half of their pixel data."""
+    datasets = chest("undecodable")[:4]
+    for dataset in datasets:
+        dataset.PixelData = dataset.PixelData[: len(dataset.PixelData) // 4 * 2]
+    return datasets
+
+
+def odd_object(sop_class: str, modality: str) -> list[Dataset]:
+    """An object without slices, in a series of its own."""
+    dataset = chest(modality)[0]
+    for keyword in ("PixelData", "Rows", "Columns", "ImagePositionPatient", "PixelSpacing"):
+        delattr(dataset, keyword)
+    dataset.SOPClassUID = sop_class
+    dataset.file_meta.MediaStorageSOPClassUID = sop_class
+    dataset.Modality = modality
+    return [dataset]
+
+
+def segmentation() -> list[Dataset]:
+    """A SEG."""
+    return odd_object("1.2.840.10008.5.1.4.1.1.66.4", "SEG")
+
+
+def report() -> list[Dataset]:
+    """A structured report."""
+    return odd_object("1.2.840.10008.5.1.4.1.1.88.34", "SR")
+
+
+def mr_series() -> list[Dataset]:
+    """MR slices, which the pipeline's algorithms do not take."""
+    datasets = chest("mr")[:4]
+    for dataset in datasets:
+        dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = (
+            "1.2.840.10008.5.1.4.1.1.4"
+        )
+        dataset.Modality = "MR"
+    return datasets
+
+
+def damaged_number() -> list[Dataset]:
+    """Slices whose pixel spacing is no number."""
+    datasets = chest("damaged")[:4]
+    for dataset in datasets:
+        dataset[0x00280030] = pydicom.DataElement(0x00280030, "LO", "wide\\narrow")
+        dataset[0x00280030].VR = "DS"
+    return datasets
+
+
+BAD_SERIES = (
+    (one_slice, "one slice only"),
+    (without_position, "ImagePositionPatient is missing in 4 of 4 instances"),
+    (undecodable, "is missing, cut short or damaged"),
+    (segmentation, "holds Segmentation and no image slices"),
+    (report, "holds Comprehensive 3D SR and no image slices"),
+    (mr_series, "Narrow the route's match"),
+)
+
+
+def test_bad_series_fail_with_a_reason_and_the_node_goes_on(
+    tmp_path: Path, node: NodeProcess, pacs: StandInPacs
+) -> None:
+    """Each bad series is a failed job with its reason in ledger and log; a good one follows."""
+    for number, (make, words) in enumerate(BAD_SERIES, start=1):
+        send(tmp_path / make.__name__, make(), node.port)
+        job = node.wait_for_job(number)
+        assert job["state"] == "failed", make.__name__
+        assert words in job["reason"]
+        assert words in node.log_file.read_text()
+    send(tmp_path / "good", chest(), node.port)
+    assert node.wait_for_delivery()["state"] == "done"
+    assert len(pacs.instances()) == SLICES + 1
+
+
+def test_no_patient_name_reaches_log_or_ledger(tmp_path: Path, node: NodeProcess) -> None:
+    """At level debug, for a good and a bad series: the name is in the spool only."""
+    send(tmp_path / "good", chest(), node.port)
+    send(tmp_path / "bad", undecodable(), node.port)
+    node.wait_for_job(1)
+    node.wait_for_job(2)
+    assert node.terminate() == 0
+    assert "stored" in node.log_file.read_text()
+    for path in [node.log_file, *node.state.glob("ledger.sqlite*")]:
+        assert b"CANARY" not in path.read_bytes()
+    spooled = next((node.state / "spool").rglob("*.dcm"))
+    assert b"CANARY" in spooled.read_bytes()
+
+
+def test_our_results_sent_back_start_no_loop(
+    tmp_path: Path, node: NodeProcess, pacs: StandInPacs
+) -> None:
+    """A PACS that forwards everything to us gets no results of results."""
+    send(tmp_path / "sent", chest(), node.port)
+    node.wait_for_delivery()
+    back = [pydicom.dcmread(path) for _, path in pacs.instances()]
+    send(tmp_path / "back", back, node.port)
+    wait_for(
+        "both series to be known as ours",
+        lambda: [item["state"] for item in node.jobs()["series"]].count("own_result") == 2,
+    )
+    assert len(node.jobs()["jobs"]) == 1
+
+
+def test_a_late_slice_gives_a_second_revision(tmp_path: Path, node: NodeProcess) -> None:
+    """The results of all slices replace nothing: they are further series under new UIDs."""
+    datasets = chest()
+    send(tmp_path / "early", datasets[:-1], node.port)
+    node.wait_for_job(1)
+    send(tmp_path / "late", datasets[-1:], node.port)
+    assert node.wait_for_job(2)["revision"] == 2
+    assert node.jobs()["jobs"][1]["inputs"] == SLICES
+
+
+def test_jobs_and_retry_work_while_the_node_is_stopped(tmp_path: Path, node: NodeProcess) -> None:
+    """A done job that is retried gives the same results, and sends none twice."""
+    send(tmp_path / "sent", chest(), node.port)
+    before = node.wait_for_delivery()
+    assert node.terminate() == 0
+    assert node.jobs()["jobs"] == [before]
+    assert node.command("retry", "1").returncode == 0
+    assert node.command("retry", "7").returncode == 1
+    assert node.jobs()["jobs"][0]["state"] == "queued"
+    node.start()
+    after = node.wait_for_job()
+    assert (after["state"], after["attempts"]) == ("done", 2)
+    assert after["content_time"] == before["content_time"]
+    assert after["delivered"] == after["results"] == SLICES + 1
+    assert len(list((tmp_path / "pacs").rglob("*.dcm"))) == SLICES + 1
+
+
+def test_sigterm_ends_in_order_and_unfinished_work_is_taken_up(
+    tmp_path: Path, node: NodeProcess
+) -> None:
+    """Stopped in the middle of a job, the node ends within 10 s and finishes it afterwards."""
+    send(tmp_path / "sent", chest(size=512), node.port)
+    wait_for("the job to run", lambda: node.jobs()["jobs"] and node.jobs()["jobs"][0]["stage"])
+    began = time.monotonic()
+    assert node.terminate() == 0
+    assert time.monotonic() - began < 10
+    assert node.jobs()["jobs"][0]["state"] in {"running", "queued"}
+    node.start()
+    assert node.wait_for_delivery()["state"] == "done"
+
+
+def receivers_of(node: NodeProcess) -> list[psutil.Process]:
+    """The node's children that listen on its port."""
+    return [
+        child
+        for child in psutil.Process(node.pid).children()
+        if any(item.laddr.port == node.port for item in child.net_connections("tcp4"))
+    ]
+
+
+def test_a_receiver_that_dies_is_started_anew(tmp_path: Path, node: NodeProcess) -> None:
+    """Kill -9 of both receivers: the node answers again, and nothing received is lost."""
+    send(tmp_path / "sent", chest()[:2], node.port)
+    wait_for("both receivers to listen", lambda: len(receivers_of(node)) == 2)
+    for receiver in receivers_of(node):
+        receiver.kill()
+    wait_for("the node to answer again", node._answers)
+    assert node.jobs()["series"][0]["instances"] == 2
+
+
+def test_a_second_node_on_the_same_state_folder_is_refused(node: NodeProcess) -> None:
+    """The message names the folder and what to do."""
+    answer = node.command("serve")
+    assert answer.returncode == 1
+    assert "Another node runs on the state folder" in answer.stderr
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path, node: NodeProcess) -> None:
+    """A second node with a folder of its own does not share the port in silence."""
+    other = NodeProcess(tmp_path / "other", port=node.port)
+    other.write_settings()
+    answer = other.command("serve")
+    assert answer.returncode == 1
+    assert f"127.0.0.1:{node.port} cannot be bound" in answer.stderr
+
+
+def test_serve_without_settings_says_what_it_runs_on(tmp_path: Path) -> None:
+    """Embedded defaults: loopback, a folder in the user's data directory, and words about it."""
+    port = free_port()
+    environment = os.environ | {
+        "XDG_DATA_HOME": str(tmp_path),
+        "HOUNSFIELD_NODE__PORT": str(port),
+        "HOUNSFIELD_NODE__FREE_SPACE_RESERVE_MB": "1",
+    }
+    log = tmp_path / "log"
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "scp", "serve"], stderr=sink, env=environment
+        )
+    try:
+        wait_for("the node to listen", lambda: "listening" in log.read_text())
+        send(tmp_path / "sent", chest(), port)
+        wait_for(
+            "results in the state folder",
+            lambda: len(list((tmp_path / "hounsfield" / "results").rglob("*.dcm"))) == SLICES + 1,
+        )
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+    assert "running on embedded defaults" in log.read_text()
+
+
+def test_a_series_is_encoded_as_sent(tmp_path: Path, node: NodeProcess) -> None:
+    """Implicit VR senders work too."""
+    datasets = chest()
+    assert datasets[0].file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
+    send(tmp_path / "sent", datasets, node.port)
+    assert node.wait_for_job()["state"] == "done"
