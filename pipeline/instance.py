@@ -18,12 +18,7 @@ from pipeline.errors import PixelDecodeError, UnreadableInstanceError
 
 _PREAMBLE_AND_PREFIX = 132
 _GROUP_LENGTH_ELEMENT = 12
-# pydicom converts a value when it is first asked for: a damaged one is to show up on reading
-_GEOMETRY_KEYWORDS = (
-    "SOPInstanceUID",
-    "SeriesInstanceUID",
-    "FrameOfReferenceUID",
-    "Modality",
+_NUMBERS = (
     "InstanceNumber",
     "ImagePositionPatient",
     "ImageOrientationPatient",
@@ -107,8 +102,7 @@ def read_instance(path: Path) -> Instance:
     try:
         content = path.read_bytes()
         header = pydicom.dcmread(BytesIO(content), stop_before_pixels=True)
-        for keyword in _GEOMETRY_KEYWORDS:
-            header.get(keyword)
+        _check_numbers(path, header)
     except OSError as error:
         raise UnreadableInstanceError(f"{path.name} cannot be read: {error.strerror}.") from error
     except InvalidDicomError as error:
@@ -125,6 +119,19 @@ def read_instance(path: Path) -> Instance:
         transfer_syntax_uid=str(header.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian)),
         digest=data_set_digest(content),
     )
+
+
+def _check_numbers(path: Path, header: Dataset) -> None:
+    """Raise where a number that the rebuild needs is none; pydicom only warns of it."""
+    for keyword in _NUMBERS:
+        value = header.get(keyword)
+        try:
+            np.asarray([] if value in (None, "") else value, dtype=float)
+        except (TypeError, ValueError) as error:
+            raise UnreadableInstanceError(
+                f"{keyword} of {header.get('SOPInstanceUID', path.name)} is no number: the header "
+                "is damaged. Check the series where it was made."
+            ) from error
 
 
 def data_set_digest(part10: bytes) -> str:

@@ -133,7 +133,7 @@ def _check_modality(volume: Volume, pipeline: Pipeline) -> None:
         if volume.modality not in wanted:
             raise NotApplicableError(
                 f"Pipeline {pipeline.name!r} runs {step.algorithm!r}, which takes "
-                f"{', '.join(sorted(wanted))}; series {volume.series_instance_uid} is "
+                f"{', '.join(sorted(wanted))}; the series is "
                 f"{volume.modality or 'of no modality'}. Narrow the route's match."
             )
 

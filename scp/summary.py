@@ -1,6 +1,7 @@
 """Settings, series and jobs as text for a person, or JSON for a program."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -51,6 +52,8 @@ def print_jobs(settings: Settings, *, as_json: bool) -> None:
         return
     console = Console()
     console.print(_series_table(series), _jobs_table(jobs))
+    for reason in _reasons(series, jobs):
+        console.print(reason, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_json(series: list[tuple[Series, int]], jobs: list[JobLine]) -> None:
@@ -77,29 +80,30 @@ def _series_table(series: list[tuple[Series, int]]) -> Table:
     for heading in ("Series Instance UID", "From", "Modality", "Instances", "Received", "State"):
         table.add_column(heading, overflow="fold")
     for item, count in series:
-        state = item.state.value if item.revision == 1 else f"{item.state}, rev. {item.revision}"
         table.add_row(
             item.series_instance_uid,
             item.calling_ae_title,
             item.modality,
             str(count),
             _local(item.last_received_at),
-            state if item.state is not SeriesState.UNROUTED else f"{state}: {item.reason}",
+            item.state.value if item.revision == 1 else f"{item.state}, revision {item.revision}",
         )
     return table
 
 
 def _jobs_table(jobs: list[JobLine]) -> Table:
     table = Table(title="Jobs", box=box.SIMPLE_HEAD, title_justify="left")
-    for heading in ("Job", "Series Instance UID", "Pipeline", "State", "Finished", "Results"):
+    for heading in ("Job", "Series Instance UID", "Pipeline", "State", "Started", "Finished"):
         table.add_column(heading, overflow="fold")
+    table.add_column("Results")
     for line in jobs:
         job = line.job
         table.add_row(
             str(job.id),
             line.series_instance_uid,
             job.pipeline,
-            _state(line),
+            f"{job.state} {job.stage}".strip(),
+            _local(job.started_at),
             _local(job.finished_at),
             _deliveries(line),
             style="red" if job.state is JobState.FAILED else "",
@@ -107,18 +111,23 @@ def _jobs_table(jobs: list[JobLine]) -> Table:
     return table
 
 
-def _state(line: JobLine) -> str:
-    job = line.job
-    return ": ".join(filter(None, (job.state.value, job.reason or job.stage)))
-
-
 def _deliveries(line: JobLine) -> str:
     if not line.results:
         return "kept here" if line.job.state is JobState.DONE else ""
     text = f"{line.delivered} of {line.results} delivered"
-    if line.set_aside:
-        text += f", {line.set_aside} set aside"
-    return f"{text}: {line.delivery_reason}" if line.delivery_reason else text
+    return f"{text}, {line.set_aside} set aside" if line.set_aside else text
+
+
+def _reasons(series: list[tuple[Series, int]], jobs: list[JobLine]) -> Iterator[str]:
+    """A line for everything that did not go its way."""
+    for item, _ in series:
+        if item.state in (SeriesState.UNROUTED, SeriesState.OWN_RESULT):
+            yield f"Series {item.series_instance_uid}: {item.reason}"
+    for line in jobs:
+        if line.job.reason:
+            yield f"Job {line.job.id}: {line.job.reason}"
+        if line.delivery_reason:
+            yield f"Delivery of job {line.job.id}: {line.delivery_reason}"
 
 
 def _local(moment: datetime | None) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from pipeline.encode import part10_bytes
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, SeriesGeometryError
 from pipeline.run import Pipeline, Progress, run_pipeline
 from scp.ledger.outbox import StoredResult
 from scp.log import silence_libraries
@@ -86,6 +86,8 @@ def run_job(order: JobOrder, on_progress: Callable[[Progress], None]) -> JobRepo
             on_progress=on_progress,
         )
         return JobReport(results=_keep(order, outcome.series))
+    except SeriesGeometryError as error:
+        return JobReport(failure=f"The slices make no volume: {error.reason}")
     except PipelineError as error:
         return JobReport(failure=str(error))
     except OSError as error:

@@ -136,7 +136,6 @@ def damaged_number() -> list[Dataset]:
     datasets = chest("damaged")[:4]
     for dataset in datasets:
         dataset[0x00280030] = pydicom.DataElement(0x00280030, "LO", "wide\\narrow")
-        dataset[0x00280030].VR = "DS"
     return datasets
 
 
@@ -147,6 +146,7 @@ BAD_SERIES = (
     (segmentation, "holds Segmentation and no image slices"),
     (report, "holds Comprehensive 3D SR and no image slices"),
     (mr_series, "Narrow the route's match"),
+    (damaged_number, "PixelSpacing of"),
 )
 
 
@@ -160,6 +160,7 @@ def test_bad_series_fail_with_a_reason_and_the_node_goes_on(
         assert job["state"] == "failed", make.__name__
         assert words in job["reason"]
         assert words in node.log_file.read_text()
+        assert words in node.command("jobs").stdout
     send(tmp_path / "good", chest(), node.port)
     assert node.wait_for_delivery()["state"] == "done"
     assert len(pacs.instances()) == SLICES + 1
