@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydicom.datadict import dictionary_VR, keyword_dict
 
-from config.ae_title import AeTitle, Host, PeerAddress, Title
+from config.ae_title import Host, PeerAddress, Title
 from config.section import Name, Section, Wording
 
 _NUMBER_VRS = frozenset({"DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "US or SS", "UV"})
@@ -117,7 +117,7 @@ def _check_modality(text: str) -> str:
 
 
 Item = TypeVar("Item")
-ModalityName = Annotated[str, AfterValidator(_check_modality)]
+ModalityName = Annotated[str, AfterValidator(_check_modality), Wording("a modality")]
 
 
 def _listed(value: Any) -> Any:
@@ -150,10 +150,10 @@ class Match(Section):
     modality: OneOrMore[ModalityName] | None = None
     """Modality (0008,0060): any of these."""
 
-    calling_ae_title: OneOrMore[AeTitle] | None = None
+    calling_ae_title: OneOrMore[Title] | None = None
     """AE title that sent the series: any of these."""
 
-    called_ae_title: OneOrMore[AeTitle] | None = None
+    called_ae_title: OneOrMore[Title] | None = None
     """AE title that the series was sent to: any of these."""
 
     where: Array[Condition] = ()
