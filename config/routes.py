@@ -117,7 +117,7 @@ def _check_modality(text: str) -> str:
 
 
 Item = TypeVar("Item")
-ModalityName = Annotated[str, AfterValidator(_check_modality), Wording("a modality")]
+ModalityName = Annotated[str, AfterValidator(_check_modality)]
 
 
 def _listed(value: Any) -> Any:
