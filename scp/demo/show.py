@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,7 +115,8 @@ def show(out: Path | None, *, keep: bool, slices: int) -> None:
             node = stack.enter_context(_node(settings, folder / "node.log"))
             _await_node(stage("start node and PACS"), node, peer, folder)
             _send(stage(f"C-STORE {len(source)} slices"), source, peer)
-            _follow(stage, node, JobWatch(folder / "state"), folder)
+            watch = stack.enter_context(closing(JobWatch(folder / "state")))
+            _follow(stage, node, watch, folder)
         arrived = pacs.instances()
         _list(console, arrived)
         pictures = _draw(folder, source, arrived)

@@ -21,6 +21,10 @@ class JobWatch:
     def __init__(self, state: Path) -> None:
         self._ledger = Ledger(StateFolder(state).ledger)
 
+    def close(self) -> None:
+        """Close the ledger."""
+        self._ledger.close()
+
     def line(self) -> JobLine | None:
         """The job, once there is one."""
         with self._ledger.read() as connection:

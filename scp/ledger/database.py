@@ -1,9 +1,9 @@
 """Opening the ledger: connections, durability settings, migrations."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import alembic.command
 import alembic.config
@@ -98,10 +98,14 @@ class Ledger:
         self._engine.dispose()
 
 
-def _configure_connection(connection: Any, _record: ConnectionPoolEntry) -> None:
+def _configure_connection(connection: sqlite3.Connection, _record: ConnectionPoolEntry) -> None:
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
+    try:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:
+        connection.close()
+        raise
 
 
 def _begin(connection: Connection) -> None:

@@ -1,6 +1,7 @@
 """kill -9 of the node at three moments: the same results arrive once."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,10 @@ class Watch:
     def __init__(self, node: NodeProcess) -> None:
         self._ledger = Ledger(StateFolder(node.state).ledger)
 
+    def close(self) -> None:
+        """Close the ledger."""
+        self._ledger.close()
+
     def line(self) -> JobLine | None:
         """The only job, once there is one."""
         with self._ledger.read() as connection:
@@ -87,6 +92,13 @@ class Watch:
             return sum(count for _, count in all_series(connection))
 
 
+@pytest.fixture
+def watch(node: NodeProcess) -> Iterator[Watch]:
+    """Looks into the node's ledger."""
+    with closing(Watch(node)) as watch:
+        yield watch
+
+
 def check_once(node: NodeProcess, orthanc: Orthanc, expected: set[str]) -> None:
     """The same SOP Instance UIDs as undisturbed, each once, and one job."""
     node.wait_for_delivery()
@@ -97,7 +109,13 @@ def check_once(node: NodeProcess, orthanc: Orthanc, expected: set[str]) -> None:
 
 @pytest.mark.parametrize("group", [False, True], ids=["node", "node and children"])
 def test_kill_after_the_first_acknowledged_instance(
-    node: NodeProcess, orthanc: Orthanc, phantom: Path, expected: set[str], *, group: bool
+    node: NodeProcess,
+    watch: Watch,
+    orthanc: Orthanc,
+    phantom: Path,
+    expected: set[str],
+    *,
+    group: bool,
 ) -> None:
     """What was acknowledged before the kill is there after it; the rest is sent again."""
     first = sorted(phantom.iterdir())[0]
@@ -108,18 +126,23 @@ def test_kill_after_the_first_acknowledged_instance(
     node.start()
     names = list(Spool(StateFolder(node.state).spool).names())
     assert len(names) == 1
-    assert Watch(node).received() == 1
+    assert watch.received() == 1
     store(phantom, AE_TITLE, node.port)
     check_once(node, orthanc, expected)
 
 
 @pytest.mark.parametrize("group", [False, True], ids=["node", "node and children"])
 def test_kill_during_the_job(
-    node: NodeProcess, orthanc: Orthanc, phantom: Path, expected: set[str], *, group: bool
+    node: NodeProcess,
+    watch: Watch,
+    orthanc: Orthanc,
+    phantom: Path,
+    expected: set[str],
+    *,
+    group: bool,
 ) -> None:
     """A job that was running is run again, with the same results."""
     store(phantom, AE_TITLE, node.port)
-    watch = Watch(node)
     wait_for("the job to run", lambda: watch.state() == "running")
     node.kill(group=group)
     assert watch.state() == "running"
@@ -132,11 +155,16 @@ def test_kill_during_the_job(
 
 @pytest.mark.parametrize("group", [False, True], ids=["node", "node and children"])
 def test_kill_during_delivery(
-    node: NodeProcess, orthanc: Orthanc, phantom: Path, expected: set[str], *, group: bool
+    node: NodeProcess,
+    watch: Watch,
+    orthanc: Orthanc,
+    phantom: Path,
+    expected: set[str],
+    *,
+    group: bool,
 ) -> None:
     """What was delivered is not made again under other UIDs; the rest follows."""
     store(phantom, AE_TITLE, node.port)
-    watch = Watch(node)
     wait_for("some results to be delivered", lambda: watch.delivered() >= 3, 120.0)
     node.kill(group=group)
     assert 3 <= watch.delivered() < len(expected)

@@ -1,5 +1,6 @@
 """Spool and index after a crash."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pydicom
@@ -13,7 +14,7 @@ from scp.spool import Reception, Spool, part10_header
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> tuple[Spool, Ledger]:
+def world(tmp_path: Path) -> Iterator[tuple[Spool, Ledger]]:
     """A spool with three instances that no index knows, and a temporary."""
     spool, ledger = Spool(tmp_path / "spool"), Ledger(tmp_path / "ledger.sqlite")
     spool.prepare()
@@ -31,7 +32,8 @@ def world(tmp_path: Path) -> tuple[Spool, Ledger]:
         meta_length = int(pydicom.dcmread(path).file_meta.FileMetaInformationGroupLength)
         spool.store(reception, path.read_bytes()[144 + meta_length :])
     (tmp_path / "spool" / "incoming" / "9-9.part").write_bytes(part10_header(reception))
-    return spool, ledger
+    yield spool, ledger
+    ledger.close()
 
 
 def test_instances_without_a_row_are_found_again(world: tuple[Spool, Ledger]) -> None:

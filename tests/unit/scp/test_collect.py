@@ -1,5 +1,7 @@
 """When a series is complete, and what becomes of it."""
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -89,6 +91,22 @@ class World:
             return job_lines(connection)
 
 
+WorldMaker = Callable[..., World]
+
+
+@pytest.fixture
+def make_world(tmp_path: Path) -> Iterator[WorldMaker]:
+    """Makes the world of a test from its routes."""
+    with ExitStack() as stack:
+
+        def make(*routes: Route) -> World:
+            world = World(tmp_path, *routes)
+            stack.callback(world.ledger.close)
+            return world
+
+        yield make
+
+
 @pytest.mark.parametrize(
     ("quiet_s", "awake_s", "complete"),
     [(10, 100, True), (9.9, 100, False), (100, 9.9, False), (100, 10, True)],
@@ -103,9 +121,9 @@ def test_quiet_is_counted_while_the_node_is_awake(
     assert is_complete(series, 10.0, awake_since=awake_since, now=NOW) is complete
 
 
-def test_a_quiet_series_becomes_one_job_a_route(tmp_path: Path) -> None:
+def test_a_quiet_series_becomes_one_job_a_route(make_world: WorldMaker) -> None:
     """After the longest quiet time of its routes, each gets its job, with all instances."""
-    world = World(tmp_path, route("a", 5), route("b", 8), route("other", 60, "MR"))
+    world = make_world(route("a", 5), route("b", 8), route("other", 60, "MR"))
     world.receive(row(1), row(2))
     world.tick(7.9)
     assert world.series().state is SeriesState.RECEIVING
@@ -119,9 +137,9 @@ def test_a_quiet_series_becomes_one_job_a_route(tmp_path: Path) -> None:
     assert len(world.jobs()) == 2
 
 
-def test_a_late_instance_makes_a_job_of_the_next_revision(tmp_path: Path) -> None:
+def test_a_late_instance_makes_a_job_of_the_next_revision(make_world: WorldMaker) -> None:
     """The later job has all instances."""
-    world = World(tmp_path, route("a", 5))
+    world = make_world(route("a", 5))
     world.receive(row(1))
     world.tick(5)
     world.receive(row(2, received_at=NOW + timedelta(seconds=20)))
@@ -129,9 +147,9 @@ def test_a_late_instance_makes_a_job_of_the_next_revision(tmp_path: Path) -> Non
     assert [(line.job.revision, line.inputs) for line in world.jobs()] == [(1, 1), (2, 2)]
 
 
-def test_a_series_that_no_route_takes_says_why(tmp_path: Path) -> None:
+def test_a_series_that_no_route_takes_says_why(make_world: WorldMaker) -> None:
     """It is kept, and the reason names the routes."""
-    world = World(tmp_path, route("a", 5, "MR"))
+    world = make_world(route("a", 5, "MR"))
     world.receive(row(1))
     world.tick(5)
     series = world.series()
@@ -141,9 +159,9 @@ def test_a_series_that_no_route_takes_says_why(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("modality", ["SEG", "CT"])
-def test_objects_without_slices_end_as_a_failed_job(tmp_path: Path, modality: str) -> None:
+def test_objects_without_slices_end_as_a_failed_job(make_world: WorldMaker, modality: str) -> None:
     """A SEG fails with a reason, whether a route takes its modality or not."""
-    world = World(tmp_path, route("a", 5, "CT"))
+    world = make_world(route("a", 5, "CT"))
     world.receive(row(1, sop_class_uid=SEG, modality=modality))
     world.tick(5)
     assert world.series().state is SeriesState.FAILED
@@ -152,9 +170,11 @@ def test_objects_without_slices_end_as_a_failed_job(tmp_path: Path, modality: st
     assert "holds Segmentation and no image slices" in line.job.reason
 
 
-def test_two_versions_of_an_instance_are_not_guessed_between(tmp_path: Path) -> None:
+def test_two_versions_of_an_instance_are_not_guessed_between(
+    make_world: WorldMaker,
+) -> None:
     """The same SOP Instance UID with other bytes fails the job and names the UID."""
-    world = World(tmp_path, route("a", 5))
+    world = make_world(route("a", 5))
     world.receive(row(1), row(2), row(3, sop_instance_uid="1.2.1"))
     world.tick(5)
     (line,) = world.jobs()
@@ -162,9 +182,9 @@ def test_two_versions_of_an_instance_are_not_guessed_between(tmp_path: Path) -> 
     assert "the first 1.2.1" in line.job.reason
 
 
-def test_our_own_results_are_not_processed_again(tmp_path: Path) -> None:
+def test_our_own_results_are_not_processed_again(make_world: WorldMaker) -> None:
     """A PACS that forwards our results back starts no loop."""
-    world = World(tmp_path, route("a", 5))
+    world = make_world(route("a", 5))
     world.receive(row(1))
     world.tick(5)
     with world.ledger.write() as connection:

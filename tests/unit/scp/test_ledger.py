@@ -1,5 +1,7 @@
 """The ledger: schema, index, series, jobs, outbox."""
 
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -47,11 +49,11 @@ NOW = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
     """A new ledger."""
-    ledger = Ledger(tmp_path / "ledger.sqlite")
-    ledger.migrate()
-    return ledger
+    with closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
+        ledger.migrate()
+        yield ledger
 
 
 def received(number: int, **changes: object) -> ReceivedInstance:
@@ -119,8 +121,11 @@ def test_commits_are_durable(ledger: Ledger) -> None:
 def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
     """The message names the file."""
     (tmp_path / "x.sqlite").write_bytes(b"something else entirely, and long enough" * 100)
-    with pytest.raises(LedgerError, match="cannot be brought to this version"):
-        Ledger(tmp_path / "x.sqlite").migrate()
+    with (
+        closing(Ledger(tmp_path / "x.sqlite")) as ledger,
+        pytest.raises(LedgerError, match="cannot be brought to this version"),
+    ):
+        ledger.migrate()
 
 
 def test_opening_where_no_node_has_run_says_so(tmp_path: Path) -> None:
