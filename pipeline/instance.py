@@ -18,19 +18,20 @@ from pipeline.errors import PixelDecodeError, UnreadableInstanceError
 
 _PREAMBLE_AND_PREFIX = 132
 _GROUP_LENGTH_ELEMENT = 12
-_NUMBERS = (
-    "InstanceNumber",
-    "ImagePositionPatient",
-    "ImageOrientationPatient",
-    "PixelSpacing",
-    "SliceThickness",
-    "NumberOfFrames",
-    "Rows",
-    "Columns",
-    "SamplesPerPixel",
-    "RescaleSlope",
-    "RescaleIntercept",
-)
+_ANY_SANE_NUMBER = 1e7
+_NUMBERS = {
+    "InstanceNumber": 1,
+    "ImagePositionPatient": 3,
+    "ImageOrientationPatient": 6,
+    "PixelSpacing": 2,
+    "SliceThickness": 1,
+    "NumberOfFrames": 1,
+    "Rows": 1,
+    "Columns": 1,
+    "SamplesPerPixel": 1,
+    "RescaleSlope": 1,
+    "RescaleIntercept": 1,
+}
 _DAMAGED_HEADER_ERRORS = (
     AttributeError,
     EOFError,
@@ -111,8 +112,9 @@ def read_instance(path: Path) -> Instance:
         raise UnreadableInstanceError(
             f"The header of {path.name} is damaged ({type(error).__name__})."
         ) from error
-    if not header.get("SOPInstanceUID") or not header.get("SeriesInstanceUID"):
-        raise UnreadableInstanceError(f"{path.name} lacks its SOP or Series Instance UID.")
+    for keyword in ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID"):
+        if not header.get(keyword):
+            raise UnreadableInstanceError(f"{path.name} lacks its {keyword}.")
     return Instance(
         path=path,
         header=header,
@@ -123,15 +125,21 @@ def read_instance(path: Path) -> Instance:
 
 def _check_numbers(path: Path, header: Dataset) -> None:
     """Raise where a number that the rebuild needs is none; pydicom only warns of it."""
-    for keyword in _NUMBERS:
+    for keyword, count in _NUMBERS.items():
         value = header.get(keyword)
-        try:
-            np.asarray([] if value in (None, "") else value, dtype=float)
-        except (TypeError, ValueError) as error:
+        if value not in (None, "") and not _are_numbers(value, count):
             raise UnreadableInstanceError(
-                f"{keyword} of {header.get('SOPInstanceUID', path.name)} is no number: the header "
-                "is damaged. Check the series where it was made."
-            ) from error
+                f"{keyword} of {header.get('SOPInstanceUID', path.name)} is not {count} sound "
+                "number(s): the header is damaged. Check the series where it was made."
+            )
+
+
+def _are_numbers(value: object, count: int) -> bool:
+    try:
+        numbers = np.atleast_1d(np.asarray(value, dtype=float))
+    except (TypeError, ValueError):
+        return False
+    return numbers.shape == (count,) and bool((np.abs(numbers) < _ANY_SANE_NUMBER).all())
 
 
 def data_set_digest(part10: bytes) -> str:

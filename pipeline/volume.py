@@ -21,6 +21,7 @@ _DUPLICATE_TOLERANCE_MM = 1e-3
 # off by a whole spacing, far beyond either bound.
 _SPACING_TOLERANCE_MM = 0.1
 _SPACING_TOLERANCE_SHARE = 0.02
+_SPACING_TOLERANCE_MOST = 0.4
 _MINIMUM_SLICES = 2
 _NAMED_POSITIONS = 5
 
@@ -294,6 +295,7 @@ def _check_regular(series: str, stack: Sequence[_Placed], slice_direction: Vecto
     gaps = np.diff([item.position_mm for item in stack])
     typical = float(np.median(gaps))
     tolerance = max(_SPACING_TOLERANCE_MM, _SPACING_TOLERANCE_SHARE * typical)
+    tolerance = min(tolerance, _SPACING_TOLERANCE_MOST * typical)
     wrong = np.flatnonzero(np.abs(gaps - typical) > tolerance)
     if wrong.size:
         named = ", ".join(

@@ -1,7 +1,8 @@
 """When a series is complete, and what is then done with it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,6 +29,7 @@ from scp.route import SeriesFacts, Verdict, explain, judge
 from scp.spool import Spool
 
 NO_ROUTE = "-"
+_FLOOR_S = 10.0  # quiet time of a series that no route takes
 
 log = structlog.get_logger()
 
@@ -69,24 +71,29 @@ class Collector:
     ----------
     awake_since
         When the node started.
+    waits_since
+        Gives the time of the oldest received instance that is not in the index yet. A series is
+        not concluded while an instance of its quiet time may still come to light.
     """
 
     ledger: Ledger
     spool: Spool
     settings: Settings
     awake_since: datetime
+    waits_since: Callable[[], datetime | None]
     _quiet_times_s: dict[tuple[int, int], float] = field(default_factory=dict)
 
     def tick(self, now: datetime) -> None:
         """Conclude every series that is complete now."""
         with self.ledger.read() as connection:
             waiting = receiving_series(connection)
-        shortest = min((route.quiet_time_s for route in self.settings.routes), default=0.0)
+        known_until = min(self.waits_since() or now, now)
+        shortest = min((route.quiet_time_s for route in self.settings.routes), default=_FLOOR_S)
         for series in waiting:
-            if not is_complete(series, shortest, awake_since=self.awake_since, now=now):
+            if not is_complete(series, shortest, awake_since=self.awake_since, now=known_until):
                 continue
             quiet = self._quiet_time_s(series)
-            if is_complete(series, quiet, awake_since=self.awake_since, now=now):
+            if is_complete(series, quiet, awake_since=self.awake_since, now=known_until):
                 self._conclude(series, now)
                 self._quiet_times_s.pop((series.id, series.revision), None)
 
@@ -97,11 +104,15 @@ class Collector:
             with self.ledger.read() as connection:
                 first = instances_of(connection, series.id)[:1]
             taken = [verdict.route for verdict in self._judge(series, first) if verdict.is_taken]
-            self._quiet_times_s[key] = max((route.quiet_time_s for route in taken), default=0.0)
+            self._quiet_times_s[key] = max(
+                (route.quiet_time_s for route in taken), default=_FLOOR_S
+            )
         return self._quiet_times_s[key]
 
     def _judge(self, series: Series, instances: Sequence[IndexedInstance]) -> list[Verdict]:
-        header = self._header(instances[0]) if instances else Dataset()
+        header: Dataset | None = None
+        with suppress(UnreadableInstanceError):
+            header = read_instance(self.spool.path(instances[0].name)).header
         facts = SeriesFacts(
             modality=series.modality,
             calling_ae_title=series.calling_ae_title,
@@ -110,18 +121,11 @@ class Collector:
         )
         return judge(self.settings.routes, facts)
 
-    def _header(self, instance: IndexedInstance) -> Dataset:
-        """The header, or an empty one where it is damaged: the job then says what is wrong."""
-        try:
-            return read_instance(self.spool.path(instance.name)).header
-        except UnreadableInstanceError:
-            return Dataset()
-
     def _conclude(self, series: Series, now: datetime) -> None:
         with self.ledger.read() as connection:
-            instances = instances_of(connection, series.id)
-        verdicts = self._judge(series, instances)
+            verdicts = self._judge(series, instances_of(connection, series.id))
         with self.ledger.write() as connection:
+            instances = instances_of(connection, series.id)
             conclusion = self._conclusion(connection, series, instances, verdicts, now)
             if not conclude_series(connection, series, conclusion.state, conclusion.reason):
                 return

@@ -1,7 +1,8 @@
 """Results to their destinations by C-STORE, again and again until they are there."""
 
 import random
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,8 +12,16 @@ import structlog
 
 from config import DeliverySettings, Peer
 from scp.ledger import Ledger
-from scp.ledger.outbox import Delivery, due_deliveries, mark_delivered, postpone, set_aside
-from scp.send import AssociationError, ResultFileError, StoreAssociation
+from scp.ledger.outbox import (
+    Delivery,
+    due_deliveries,
+    mark_delivered,
+    pending_destinations,
+    postpone,
+    set_aside,
+    set_aside_destination,
+)
+from scp.send import AssociationError, NothingAcceptedError, ResultFileError, StoreAssociation
 from scp.status import is_delivered, is_transient
 
 _BATCH = 1000
@@ -37,6 +46,8 @@ class Courier:
         The destination's name in the settings.
     stopping
         Set when the node stops: the courier ends after the instance under way.
+    clock
+        The present time.
 
     Notes
     -----
@@ -51,6 +62,7 @@ class Courier:
     ledger: Ledger
     results_folder: Path
     stopping: Event
+    clock: Callable[[], datetime]
 
     def tick(self, now: datetime) -> None:
         """Send what is due."""
@@ -63,28 +75,32 @@ class Courier:
             with StoreAssociation(
                 self.calling_ae_title, self.peer.address, classes, self.settings.timeout_s
             ) as association:
-                sent = self._send_all(association, due, now)
+                sent = self._send_all(association, due)
+        except NothingAcceptedError as error:
+            self._set_aside(due, str(error), None)
         except AssociationError as error:
-            self._try_later(due, str(error), now)
+            self._try_later(due, str(error))
         else:
             log.info("delivered", destination=self.name, instances=sent, of=len(due))
 
-    def _send_all(
-        self, association: StoreAssociation, due: Sequence[Delivery], now: datetime
-    ) -> int:
-        """Send one after the other; an association that breaks postpones the rest."""
+    def _send_all(self, association: StoreAssociation, due: Sequence[Delivery]) -> int:
+        """Send one after the other.
+
+        What an association breaks on is postponed; the rest stays due and goes with the next one,
+        so that one instance which a peer chokes on does not hold the others.
+        """
         sent = 0
-        for index, item in enumerate(due):
+        for item in due:
             if self.stopping.is_set():
                 break
             try:
-                sent += self._send(association, item, now)
+                sent += self._send(association, item)
             except AssociationError as error:
-                self._try_later(due[index:], str(error), now)
+                self._try_later([item], str(error))
                 break
         return sent
 
-    def _send(self, association: StoreAssociation, item: Delivery, now: datetime) -> bool:
+    def _send(self, association: StoreAssociation, item: Delivery) -> bool:
         try:
             status = association.send(self.results_folder / item.file, item.sop_class_uid)
         except ResultFileError as error:
@@ -92,43 +108,42 @@ class Courier:
             return False
         if is_delivered(status):
             with self.ledger.write() as connection:
-                mark_delivered(connection, item.id, status, now)
+                mark_delivered(connection, item.id, status, self.clock())
             return True
         answer = f"{self.name} answered {status:04X}"
         if is_transient(status):
-            self._try_later([item], answer, now, status)
+            self._try_later([item], answer, status)
         else:
             self._set_aside([item], f"{answer}, which sending again would not change", status)
         return False
 
-    def _try_later(
-        self, items: Sequence[Delivery], reason: str, now: datetime, status: int | None = None
-    ) -> None:
-        """Postpone deliveries by their number of attempts, or give up the oldest."""
+    def _try_later(self, items: Sequence[Delivery], reason: str, status: int | None = None) -> None:
+        """Postpone deliveries, each by its number of attempts, or give up the oldest."""
+        now = self.clock()
         too_old = timedelta(hours=self.settings.give_up_after_h)
         given_up = [item for item in items if now - item.created_at > too_old]
         if given_up:
             self._set_aside(given_up, f"{reason}; given up after {too_old}", status)
-        waiting = [item for item in items if now - item.created_at <= too_old]
-        if not waiting:
-            return
-        attempts = 1 + max(item.attempts for item in waiting)
-        delay = retry_delay_s(attempts, self.settings)
-        delay *= random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - spreads load, no secret
+        by_attempts: dict[int, list[Delivery]] = defaultdict(list)
+        for item in items:
+            if now - item.created_at <= too_old:
+                by_attempts[item.attempts + 1].append(item)
+        for attempts, waiting in by_attempts.items():
+            delay_s = retry_delay_s(attempts, self.settings)
+            delay_s *= random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
+            self._postpone(waiting, reason, now + timedelta(seconds=delay_s), status)
+
+    def _postpone(
+        self, items: Sequence[Delivery], reason: str, until: datetime, status: int | None
+    ) -> None:
         with self.ledger.write() as connection:
-            postpone(
-                connection,
-                [item.id for item in waiting],
-                reason,
-                now + timedelta(seconds=delay),
-                status,
-            )
+            postpone(connection, [item.id for item in items], reason, until, status)
         log.warning(
             "delivery postponed",
             destination=self.name,
-            instances=len(waiting),
-            attempts=attempts,
-            delay_s=round(delay, 1),
+            instances=len(items),
+            attempts=items[0].attempts + 1,
+            until=until.isoformat(timespec="seconds"),
             reason=reason,
         )
 
@@ -136,3 +151,18 @@ class Courier:
         with self.ledger.write() as connection:
             set_aside(connection, [item.id for item in items], reason, status)
         log.error("delivery set aside", destination=self.name, instances=len(items), reason=reason)
+
+
+def set_aside_strangers(ledger: Ledger, peers: Mapping[str, Peer]) -> None:
+    """Set aside what waits for destinations that the settings do not have any more."""
+    with ledger.read() as connection:
+        waiting = pending_destinations(connection)
+    for name in sorted(waiting):
+        if name not in peers or not peers[name].receives_results:
+            reason = (
+                f"peer {name!r} is no destination in the settings any more; put it back or change "
+                "the route, then retry the job"
+            )
+            with ledger.write() as connection:
+                set_aside_destination(connection, name, reason)
+            log.error("deliveries set aside", destination=name, reason=reason)

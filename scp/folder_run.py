@@ -14,6 +14,7 @@ from pipeline.encode import part10_bytes
 from pipeline.errors import PipelineError
 from pipeline.run import Outcome, Pipeline, run_pipeline
 from pipeline.run import Progress as StageProgress
+from scp.receive.identifiers import PARSE_ERRORS
 
 
 def run_folder(folder: Path, out: Path, pipeline: Pipeline, content_time: datetime) -> bool:
@@ -34,8 +35,8 @@ def run_folder(folder: Path, out: Path, pipeline: Pipeline, content_time: dateti
     -------
     Whether there was a series and every one gave results.
     """
-    console = Console()
-    series = find_series(folder)
+    console = Console(markup=False, highlight=False)
+    series = find_series(folder, leave_out=out)
     if not series:
         console.print(f"No DICOM files in {folder}.", soft_wrap=True)
         return False
@@ -45,7 +46,7 @@ def run_folder(folder: Path, out: Path, pipeline: Pipeline, content_time: dateti
         try:
             outcome = _run_with_bars(paths, pipeline, content_time, console)
         except PipelineError as error:
-            console.print(f"  no result: {error}", style="red", soft_wrap=True, markup=False)
+            console.print(f"  no result: {error}", style="red", soft_wrap=True)
             good = False
             continue
         for line in _write(outcome, out / f"{number:03d}"):
@@ -53,15 +54,15 @@ def run_folder(folder: Path, out: Path, pipeline: Pipeline, content_time: dateti
     return good
 
 
-def find_series(folder: Path) -> dict[str, list[Path]]:
-    """The DICOM files below a folder by Series Instance UID."""
+def find_series(folder: Path, leave_out: Path) -> dict[str, list[Path]]:
+    """The DICOM files below a folder by Series Instance UID, those of one folder left out."""
     series: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(folder.rglob("*")):
-        if not path.is_file() or path.name == "DICOMDIR":
+        if not path.is_file() or path.name == "DICOMDIR" or path.is_relative_to(leave_out):
             continue
         try:
             header = pydicom.dcmread(path, specific_tags=["SeriesInstanceUID"])
-        except (InvalidDicomError, OSError, ValueError, EOFError):
+        except (InvalidDicomError, *PARSE_ERRORS):
             continue
         if header.get("SeriesInstanceUID"):
             series[str(header.SeriesInstanceUID)].append(path)

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import threading
 import warnings
 from typing import Literal
 
@@ -37,6 +38,7 @@ def configure_logging(level: Level, form: Format) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    threading.excepthook = _log_thread_error
     silence_libraries()
 
 
@@ -47,6 +49,15 @@ def silence_libraries() -> None:
         library.handlers = [logging.NullHandler()]
         library.propagate = False
     warnings.simplefilter("ignore")  # pydicom's warnings quote values too, in its callers' names
+
+
+def _log_thread_error(error: threading.ExceptHookArgs) -> None:
+    """An error that ends a library's thread: its kind, for its message may quote values."""
+    structlog.get_logger().warning(
+        "thread ended by an error",
+        thread=error.thread.name if error.thread else "",
+        error=error.exc_type.__name__,
+    )
 
 
 def _escape_control_characters(

@@ -4,32 +4,32 @@ import errno
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import structlog
 
-from config import NodeSettings, Settings
+from config import Settings
 from scp.collect import Collector
-from scp.deliver import Courier
+from scp.deliver import Courier, set_aside_strangers
 from scp.engine.cluster import EmbeddedCluster
-from scp.engine.engine import Engine, StageNotes
-from scp.ledger import Ledger
+from scp.engine.engine import Engine
+from scp.ledger import Ledger, LedgerError
 from scp.periodic import PeriodicThread
 from scp.receive.process import ReceiverProcess, ReceiverStartError
-from scp.recover import reconcile
+from scp.recover import index_unknown, reconcile
 from scp.spool import Spool
 from scp.state_folder import StateFolder
 
 _COLLECT_INTERVAL_S = 0.2
 _ENGINE_INTERVAL_S = 0.1
 _DELIVER_INTERVAL_S = 0.25
-_SUPERVISE_INTERVAL_S = 0.5
+_SUPERVISE_INTERVAL_S = 0.2
 _RESTART_PAUSE_S = 5.0
 _PORT_PATIENCE_S = 10.0
-_STOP_TIMEOUT_S = 5.0
+_STOP_TIMEOUT_S = 2.0
 
 log = structlog.get_logger()
 
@@ -47,14 +47,21 @@ class Node:
     """
 
     settings: Settings
-    stopping: threading.Event = field(default_factory=threading.Event)
+    _asked_to_stop: bool = False
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _receivers: list[ReceiverProcess] = field(default_factory=list)
+
+    def ask_to_stop(self) -> None:
+        """End `run` soon; takes no lock, so that a signal handler may call it."""
+        self._asked_to_stop = True
 
     def run(self) -> None:
-        """Run until `stopping` is set."""
+        """Run until `ask_to_stop` is called."""
         folder = StateFolder(self.settings.node.state_folder)
         folder.prepare()
         with ExitStack() as stack:
             stack.enter_context(folder.locked())
+            self._wait_for_port()
             ledger = Ledger(folder.ledger)
             stack.callback(ledger.close)
             ledger.migrate()
@@ -62,45 +69,51 @@ class Node:
             spool.prepare()
             reconcile(spool, ledger)
             stack.enter_context(self._threads(folder, ledger, spool))
-            receivers = stack.enter_context(self._receivers())
+            stack.enter_context(self._receiving())
             log.info(
                 "listening",
                 ae_title=self.settings.node.ae_title,
                 host=self.settings.node.host,
-                port=receivers[0].port,
+                port=self._receivers[0].port,
                 state=str(folder.path),
             )
-            self._supervise(receivers)
+            self._supervise(ledger, spool)
             log.info("stopping")
+            self._stopping.set()
         log.info("stopped")
 
     @contextmanager
     def _threads(self, folder: StateFolder, ledger: Ledger, spool: Spool) -> Iterator[None]:
         """Engine, couriers and collector, from the back to the front."""
-        cluster = EmbeddedCluster(self.settings.engine, folder.scratch, StageNotes(ledger))
+        set_aside_strangers(ledger, self.settings.peers)
+        cluster = EmbeddedCluster(self.settings.engine, folder.scratch)
         engine = Engine(ledger, spool, self.settings, folder.results, cluster)
         engine.recover()
-        collector = Collector(ledger, spool, self.settings, awake_since=datetime.now(UTC))
-        threads = [
+        collector = Collector(
+            ledger, spool, self.settings, awake_since=_now(), waits_since=self._waits_since
+        )
+        ticks = [
             *self._couriers(folder, ledger),
-            PeriodicThread("engine", engine.tick, _ENGINE_INTERVAL_S),
-            PeriodicThread("collect", collector.tick, _COLLECT_INTERVAL_S),
+            ("engine", engine.tick, _ENGINE_INTERVAL_S),
+            ("collect", collector.tick, _COLLECT_INTERVAL_S),
         ]
+        threads = [PeriodicThread(*each, self._stopping) for each in ticks]
         for thread in threads:
             thread.start()
         try:
             yield
         finally:
-            for thread in reversed(threads):
-                thread.stop()
+            self._stopping.set()
             deadline = time.monotonic() + _STOP_TIMEOUT_S
             for thread in reversed(threads):
                 thread.wait(max(0.0, deadline - time.monotonic()))
             cluster.close()
 
-    def _couriers(self, folder: StateFolder, ledger: Ledger) -> list[PeriodicThread]:
+    def _couriers(
+        self, folder: StateFolder, ledger: Ledger
+    ) -> list[tuple[str, Callable[[datetime], None], float]]:
         """One courier a destination."""
-        threads = []
+        ticks: list[tuple[str, Callable[[datetime], None], float]] = []
         for name, peer in self.settings.peers.items():
             if peer.receives_results:
                 courier = Courier(
@@ -110,62 +123,82 @@ class Node:
                     settings=self.settings.delivery,
                     ledger=ledger,
                     results_folder=folder.results,
-                    stopping=self.stopping,
+                    stopping=self._stopping,
+                    clock=_now,
                 )
-                threads.append(PeriodicThread(f"deliver {name}", courier.tick, _DELIVER_INTERVAL_S))
-        return threads
+                ticks.append((f"deliver {name}", courier.tick, _DELIVER_INTERVAL_S))
+        return ticks
+
+    def _waits_since(self) -> datetime | None:
+        """When the oldest instance was received that is not in the index yet."""
+        waiting = [receiver.waits_since for receiver in self._receivers]
+        return min((since for since in waiting if since is not None), default=None)
 
     @contextmanager
-    def _receivers(self) -> Iterator[list[ReceiverProcess]]:
+    def _receiving(self) -> Iterator[None]:
         """The receiver processes; all share the port of the first."""
-        node = self.settings.node
-        _wait_for_port(node)
-        receivers: list[ReceiverProcess] = []
+        port = self.settings.node.port
         try:
-            port = node.port
-            for _ in range(node.receivers):
-                receivers.append(ReceiverProcess.start(self.settings, port))
-                port = receivers[0].port
-            yield receivers
+            for _ in range(self.settings.node.receivers):
+                self._receivers.append(ReceiverProcess.start(self.settings, port))
+                port = self._receivers[0].port
+            yield
         finally:
-            for receiver in receivers:
+            for receiver in self._receivers:
                 receiver.ask_to_stop()
-            for receiver in receivers:
+            for receiver in self._receivers:
                 receiver.wait()
 
-    def _supervise(self, receivers: list[ReceiverProcess]) -> None:
-        """Start receivers anew when they die, until the node stops."""
-        while not self.stopping.wait(_SUPERVISE_INTERVAL_S):
-            for index, receiver in enumerate(receivers):
-                if receiver.is_alive:
+    def _supervise(self, ledger: Ledger, spool: Spool) -> None:
+        """Start receivers anew when they die, until the node is asked to stop."""
+        pause_until = 0.0
+        while not self._asked_to_stop:
+            time.sleep(_SUPERVISE_INTERVAL_S)
+            for index, receiver in enumerate(self._receivers):
+                if receiver.is_alive or time.monotonic() < pause_until:
                     continue
-                log.error("receiver died, started anew", pid=receiver.process.pid)
                 try:
-                    receivers[index] = ReceiverProcess.start(self.settings, receiver.port)
-                except ReceiverStartError as error:
+                    self._replace(index, ledger, spool)
+                except (ReceiverStartError, LedgerError, OSError) as error:
                     log.error("receiver not started", reason=str(error))  # noqa: TRY400 - a reason
-                    self.stopping.wait(_RESTART_PAUSE_S)
+                    pause_until = time.monotonic() + _RESTART_PAUSE_S
+
+    def _replace(self, index: int, ledger: Ledger, spool: Spool) -> None:
+        """Start a receiver in the place of a dead one, whose index rows died with it."""
+        dead = self._receivers[index]
+        log.error("receiver died, started anew", pid=dead.process.pid)
+        spool.discard_temporaries(dead.process.pid)
+        index_unknown(spool, ledger)
+        self._receivers[index] = ReceiverProcess.start(self.settings, dead.port)
+
+    def _wait_for_port(self) -> None:
+        """Raise where another program has the port.
+
+        Receivers share the port among themselves, so binding alone would not tell that a stranger
+        shares it too. The receivers of a node that was just killed are given time to go.
+        """
+        node = self.settings.node
+        deadline = time.monotonic() + _PORT_PATIENCE_S
+        while (error := _binding_error(node.host, node.port)) is not None:
+            waiting_helps = error.errno == errno.EADDRINUSE and time.monotonic() < deadline
+            if self._asked_to_stop or not waiting_helps:
+                raise ReceiverStartError(
+                    f"{node.host}:{node.port} cannot be bound: {error.strerror}. Choose another "
+                    "node.port or node.host, or stop the program that has it."
+                ) from error
+            time.sleep(_SUPERVISE_INTERVAL_S)
 
 
-def _wait_for_port(node: NodeSettings) -> None:
-    """Raise where another program has the port.
+def _binding_error(host: str, port: int) -> OSError | None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error
+    return None
 
-    Receivers share the port among themselves, so binding alone would not tell that a stranger
-    shares it too. The receivers of a node that was just killed are given time to go.
-    """
-    family = socket.AF_INET6 if ":" in node.host else socket.AF_INET
-    deadline = time.monotonic() + _PORT_PATIENCE_S
-    while True:
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((node.host, node.port))
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
-                    raise ReceiverStartError(
-                        f"{node.host}:{node.port} cannot be bound: {error.strerror}. Choose "
-                        "another node.port or node.host, or stop the program that has it."
-                    ) from error
-                time.sleep(_SUPERVISE_INTERVAL_S)
-            else:
-                return
+
+def _now() -> datetime:
+    return datetime.now(UTC)

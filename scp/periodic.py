@@ -22,6 +22,8 @@ class PeriodicThread:
         Takes the present time.
     interval_s
         Between the end of one call and the next.
+    stopping
+        Call no more once it is set; a call under way goes on.
 
     Notes
     -----
@@ -30,20 +32,22 @@ class PeriodicThread:
     be repeated.
     """
 
-    def __init__(self, name: str, tick: Callable[[datetime], None], interval_s: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        tick: Callable[[datetime], None],
+        interval_s: float,
+        stopping: threading.Event,
+    ) -> None:
         self._name = name
         self._tick = tick
         self._interval_s = interval_s
-        self._stopping = threading.Event()
+        self._stopping = stopping
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Begin to call."""
         self._thread.start()
-
-    def stop(self) -> None:
-        """Call no more; a call under way goes on."""
-        self._stopping.set()
 
     def wait(self, timeout_s: float) -> None:
         """Wait for the end of a call under way."""

@@ -11,7 +11,7 @@ from pydicom.errors import InvalidDicomError
 
 from scp.ledger import Ledger
 from scp.ledger.series import ReceivedInstance, index_instances, known_names
-from scp.receive.identifiers import UnusableDataSetError, read_identifiers
+from scp.receive.identifiers import PARSE_ERRORS, UnusableDataSetError, read_identifiers
 from scp.spool import Spool
 
 _BATCH = 500
@@ -27,7 +27,14 @@ def reconcile(spool: Spool, ledger: Ledger) -> int:
     -------
     How many instances were found again: acknowledged, but not indexed before the crash.
     """
-    discarded = spool.discard_temporaries()
+    removed = spool.discard_temporaries()
+    if removed:
+        log.info("unfinished temporaries removed", files=removed)
+    return index_unknown(spool, ledger)
+
+
+def index_unknown(spool: Spool, ledger: Ledger) -> int:
+    """Index the instances of the spool that the ledger does not know; return how many."""
     found = 0
     names = spool.names()
     while batch := list(islice(names, _BATCH)):
@@ -37,18 +44,20 @@ def reconcile(spool: Spool, ledger: Ledger) -> int:
         if rows:
             with ledger.write() as connection:
                 found += index_instances(connection, rows)
-    if discarded or found:
-        log.info("spool reconciled", temporaries_removed=discarded, instances_found=found)
+    if found:
+        log.info("instances found again in the spool", instances=found)
     return found
 
 
 def _rows(spool: Spool, names: list[str]) -> Iterator[ReceivedInstance]:
+    """The rows of what can be read; what cannot is set aside for inspection."""
     for name in names:
         try:
             yield _row(name, spool.path(name))
-        except (OSError, InvalidDicomError, UnusableDataSetError) as error:
+        except (*PARSE_ERRORS, InvalidDicomError, UnusableDataSetError) as error:
+            kept_in = spool.set_damaged_aside(name)
             log.error(  # noqa: TRY400 - a traceback may quote values
-                "instance in the spool cannot be read", name=name, error=type(error).__name__
+                "damaged file in the spool", file=str(kept_in), error=type(error).__name__
             )
 
 

@@ -18,13 +18,13 @@ class SeriesFacts:
     modality, calling_ae_title, called_ae_title
         Of the series.
     header
-        Of one of its instances, without pixel data.
+        Of one of its instances, without pixel data; None where it cannot be read.
     """
 
     modality: str
     calling_ae_title: str
     called_ae_title: str
-    header: Dataset
+    header: Dataset | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,10 @@ def _objections(match: Match, facts: SeriesFacts) -> Iterator[str]:
     for name, wanted, value in named:
         if wanted is not None and value not in wanted:
             yield f"{name} is {value or 'empty'}, wanted is {' or '.join(wanted)}"
+    if facts.header is None:
+        if match.where:
+            yield "its header is damaged and cannot be compared"
+        return
     for condition in match.where:
         if not _holds(condition, facts.header):
             yield f"{condition.keyword} is not {_wanted(condition)}"

@@ -7,7 +7,7 @@ from typing import Self
 
 import pydicom
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import _config, evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
@@ -24,6 +24,10 @@ _MAXIMUM_PDU_BYTES = 131072
 
 class AssociationError(Exception):
     """No association with a peer, or it broke; the message says which and why."""
+
+
+class NothingAcceptedError(AssociationError):
+    """The peer took the association, and none of the SOP Classes that were proposed."""
 
 
 class ResultFileError(Exception):
@@ -99,31 +103,25 @@ class StoreAssociation:
         """
         if self._association is None or not self._association.is_established:
             raise AssociationError(f"the association with {self._peer} is not open")
-        accepted = self._accepted_syntax(sop_class_uid)
-        if accepted is None:
+        if not self._accepts(sop_class_uid):
             return Status.SOP_CLASS_NOT_SUPPORTED
         try:
             dataset = pydicom.dcmread(path)
         except (OSError, InvalidDicomError) as error:
             raise ResultFileError(f"{path.name} cannot be read ({type(error).__name__})") from error
-        if dataset.file_meta.TransferSyntaxUID in _LITTLE_ENDIAN:
-            dataset.file_meta.TransferSyntaxUID = accepted
         try:
             response = self._association.send_c_store(dataset)
-        except ValueError as error:
-            raise ResultFileError(f"{path.name} cannot be encoded for sending") from error
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ResultFileError(f"{path.name} cannot be encoded for {self._peer}") from error
         except (RuntimeError, OSError) as error:
             raise AssociationError(f"the association with {self._peer} broke") from error
         if "Status" not in response:
             raise AssociationError(f"{self._peer} broke off or did not answer in time")
         return int(response.Status)
 
-    def _accepted_syntax(self, sop_class_uid: str) -> UID | None:
+    def _accepts(self, sop_class_uid: str) -> bool:
         contexts = self._association.accepted_contexts if self._association else []
-        for context in contexts:
-            if context.abstract_syntax == sop_class_uid:
-                return UID(context.transfer_syntax[0])
-        return None
+        return any(context.abstract_syntax == sop_class_uid for context in contexts)
 
 
 def echo(calling_ae_title: str, peer: PeerAddress, timeout_s: float) -> None:
@@ -178,13 +176,13 @@ def _associate(entity: ApplicationEntity, peer: PeerAddress) -> Association:
     )
     if association.is_established:
         return association
-    raise AssociationError(_why_not(association, peer))
+    raise _failure(association, peer)
 
 
-def _why_not(association: Association, peer: PeerAddress) -> str:
+def _failure(association: Association, peer: PeerAddress) -> AssociationError:
     answer = association.acceptor.primitive
     if answer is not None and association.is_rejected:
-        return f"{peer} rejected the association: {answer.reason_str}"
+        return AssociationError(f"{peer} rejected the association: {answer.reason_str}")
     if answer is not None:
-        return f"{peer} accepted none of the SOP Classes proposed"
-    return f"{peer} cannot be reached, or broke off before it answered"
+        return NothingAcceptedError(f"{peer} accepted none of the SOP Classes proposed")
+    return AssociationError(f"{peer} cannot be reached, or broke off before it answered")

@@ -4,6 +4,7 @@
 
     spool/incoming/                     temporaries of this moment; emptied at start
     spool/instances/ab/<name>.dcm       what was acknowledged
+    spool/damaged/                      files that were found unreadable at a start
 
 A name is the SHA-256 of the data set's bytes and a short hash of how it came (transfer syntax,
 called AE title): never a UID or a name that a peer chose. The same bytes sent again are the same
@@ -92,6 +93,7 @@ class Spool:
     def __init__(self, folder: Path, *, reserve_bytes: int = 0) -> None:
         self._incoming = folder / "incoming"
         self._instances = folder / "instances"
+        self._damaged = folder / "damaged"
         self._reserve_bytes = reserve_bytes
         self._serial = count()
 
@@ -141,9 +143,15 @@ class Spool:
         for shard in _SHARDS:
             yield from sorted(path.stem for path in (self._instances / shard).glob("*.dcm"))
 
-    def discard_temporaries(self) -> int:
-        """Remove what a crash left unfinished (never acknowledged); return how many."""
-        leftovers = list(self._incoming.iterdir())
+    def set_damaged_aside(self, name: str) -> Path:
+        """Move a file that is no instance any more out of the way, for inspection."""
+        self._damaged.mkdir(exist_ok=True)
+        return self.path(name).rename(self._damaged / f"{name}.dcm")
+
+    def discard_temporaries(self, process_id: int | None = None) -> int:
+        """Remove what was left unfinished (never acknowledged), by one process or by all."""
+        pattern = "*.part" if process_id is None else f"{process_id}-*.part"
+        leftovers = list(self._incoming.glob(pattern))
         for leftover in leftovers:
             leftover.unlink()
         return len(leftovers)

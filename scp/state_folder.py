@@ -77,7 +77,7 @@ class StateFolder:
         descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             os.close(descriptor)
             raise StateFolderError(
                 f"Another node runs on the state folder {self.path}. Stop it, or give this one a "

@@ -11,6 +11,7 @@ class Status(IntEnum):
 
     SUCCESS = 0x0000
     PROCESSING_FAILURE = 0x0110
+    DUPLICATE_INSTANCE = 0x0111
     INVALID_INSTANCE = 0x0117
     SOP_CLASS_NOT_SUPPORTED = 0x0122
     OUT_OF_RESOURCES = 0xA700
@@ -24,8 +25,12 @@ _OUT_OF_RESOURCES_MASK = 0xFF00
 
 
 def is_delivered(status: int) -> bool:
-    """Whether a peer's C-STORE status says that it has the instance: success or a warning."""
-    return status == Status.SUCCESS or status & _WARNING_MASK == _WARNING_CLASS
+    """Whether a peer's C-STORE status says that it has the instance.
+
+    Success, a warning, or a duplicate: what we send under a UID is always the same bytes.
+    """
+    has_it = status in (Status.SUCCESS, Status.DUPLICATE_INSTANCE)
+    return has_it or status & _WARNING_MASK == _WARNING_CLASS
 
 
 def is_transient(status: int) -> bool:

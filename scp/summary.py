@@ -50,10 +50,10 @@ def print_jobs(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         print_json(series, jobs)
         return
-    console = Console()
+    console = Console(markup=False, highlight=False)
     console.print(_series_table(series), _jobs_table(jobs))
     for reason in _reasons(series, jobs):
-        console.print(reason, markup=False, highlight=False, soft_wrap=True)
+        console.print(reason, soft_wrap=True)
 
 
 def print_json(series: list[tuple[Series, int]], jobs: list[JobLine]) -> None:
@@ -112,9 +112,9 @@ def _jobs_table(jobs: list[JobLine]) -> Table:
 
 
 def _deliveries(line: JobLine) -> str:
-    if not line.results:
-        return "kept here" if line.job.state is JobState.DONE else ""
-    text = f"{line.delivered} of {line.results} delivered"
+    if not line.deliveries:
+        return f"{line.results} kept here" if line.job.state is JobState.DONE else ""
+    text = f"{line.delivered} of {line.deliveries} delivered"
     return f"{text}, {line.set_aside} set aside" if line.set_aside else text
 
 

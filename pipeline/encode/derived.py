@@ -12,7 +12,12 @@ from pydicom.uid import UID, CTImageStorage
 from pipeline.encode.attributes import CT_ACQUISITION, REQUIRED_OF_CT, SLICE
 from pipeline.encode.codes import SOURCE_IMAGE, code_item
 from pipeline.encode.context import ResultContext
-from pipeline.encode.header import copy_attributes, fill_missing, result_header
+from pipeline.encode.header import (
+    copy_attributes,
+    drop_half_window,
+    fill_missing,
+    result_header,
+)
 from pipeline.encode.part10 import set_file_meta
 from pipeline.encode.stored_values import StoredForm, stored_form
 from pipeline.encode.values import decimal_string, own_text
@@ -75,6 +80,7 @@ class _Series:
         for element in self.header:
             image.add(copy(element))
         copy_attributes(self.volume.sources[index].header, image, SLICE)
+        drop_half_window(image)
         fill_missing(image, REQUIRED_OF_CT)
         image.InstanceNumber = index + 1
         image.SOPInstanceUID = self.context.instance_uid(self.finding.name, index + 1)

@@ -22,6 +22,15 @@ def copy_attributes(source: Dataset, target: Dataset, keywords: Iterable[str]) -
             target.add(element)
 
 
+def drop_half_window(image: Dataset) -> None:
+    """Take off a display window of which only the centre or the width could be kept."""
+    window = ("WindowCenter", "WindowWidth")
+    if sum(keyword in image for keyword in window) == 1:
+        for keyword in (*window, "WindowCenterWidthExplanation"):
+            if keyword in image:
+                delattr(image, keyword)
+
+
 def copy_shared_attributes(
     sources: Sequence[Dataset], target: Dataset, keywords: Iterable[str]
 ) -> None:

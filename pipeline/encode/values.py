@@ -24,6 +24,10 @@ LONG_STRING = 64
 # PS3.3 C.12.1.1.2: not to be combined with others.
 _STANDALONE = frozenset({UNICODE, "GB18030", "GBK"})
 
+_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
+_DECIMAL_LENGTH = 16
+_INTEGER = re.compile(r"[+-]?\d{1,12}")
+_INTEGER_LIMIT = 2**31
 _CODE_STRING = re.compile(r"[A-Z0-9_ ]{1,16}")
 _AGE = re.compile(r"(\d{1,3})\s*([DWMY])")
 _TIME = re.compile(r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?")
@@ -90,13 +94,31 @@ def decimal_string(value: float) -> str:
     return format_number_as_ds(float(value))
 
 
+def decimal_string_value(text: str) -> str | None:
+    """A decimal string of at most 16 characters; None where it is no number."""
+    number = text.strip()
+    if not _DECIMAL.fullmatch(number):
+        return None
+    return number if len(number) <= _DECIMAL_LENGTH else decimal_string(float(number))
+
+
+def integer_string_value(text: str) -> str | None:
+    """An integer string; None where it is no integer of 32 bits."""
+    number = text.strip()
+    return number if _INTEGER.fullmatch(number) and abs(int(number)) < _INTEGER_LIMIT else None
+
+
 _BY_KEYWORD: dict[str, Callable[[str], str | None]] = {"PatientSex": sex_value}
 _BY_VR: dict[str, Callable[[str], str | None]] = {
     "DA": date_value,
     "TM": time_value,
     "AS": age_value,
     "CS": code_string_value,
+    "DS": decimal_string_value,
+    "IS": integer_string_value,
 }
+# of several numbers each has its place: where one is lost, the others mean nothing
+_ALL_OR_NONE = frozenset({"DS", "IS"})
 
 
 def normalised(element: DataElement) -> DataElement | None:
@@ -116,6 +138,8 @@ def normalised(element: DataElement) -> DataElement | None:
     if rule is None or element.is_empty:
         return copy
     values = [kept for value in _values(element) if (kept := rule(str(value))) is not None]
+    if element.VR in _ALL_OR_NONE and len(values) < len(_values(element)):
+        return None
     return DataElement(element.tag, element.VR, values) if values else None
 
 

@@ -1,5 +1,6 @@
 """``hounsfield demo``."""
 
+import signal
 from pathlib import Path
 
 import click
@@ -29,6 +30,8 @@ def command(*, keep: bool, out: Path | None, slices: int) -> None:
     Starts a node, a small stand-in PACS and a sender on free ports of this machine; nothing else
     is touched.
     """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         show(out, keep=keep, slices=slices)
     except DemoError as error:

@@ -38,7 +38,12 @@ def command(
         pipeline = build_pipeline(settings, pipeline_name)
     except SettingsError as error:
         stop(str(error), USAGE_ERROR)
-    if not run_folder(folder, out, pipeline, moment):
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        good = run_folder(folder, out, pipeline, moment)
+    except OSError as error:
+        stop(f"{error.filename}: {error.strerror}")
+    if not good:
         sys.exit(1)
 
 

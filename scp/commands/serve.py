@@ -1,6 +1,8 @@
 """``hounsfield serve``."""
 
+import os
 import signal
+import sys
 
 import click
 from click.core import ParameterSource
@@ -14,6 +16,8 @@ from scp.own_packages import ForeignPackageError, check_import_names
 from scp.receive.process import ReceiverStartError
 from scp.state_folder import StateFolderError
 
+_PRIVATE = 0o077
+
 
 @click.command("serve")
 @settings_option
@@ -24,17 +28,23 @@ def command(context: click.Context, settings: Settings) -> None:
     Without --config it starts on embedded defaults: this machine only, port 11112, a state folder
     in the user's data directory, results kept there.
     """
+    os.umask(_PRIVATE)
     configure_logging(settings.log.level, settings.log.format)
     if context.get_parameter_source("settings") is ParameterSource.DEFAULT:
         click.echo(_on_defaults(settings), err=True)
     node = Node(settings)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: node.stopping.set())
+        signal.signal(number, lambda _number, _frame: node.ask_to_stop())
     try:
         check_import_names()
         node.run()
     except (ForeignPackageError, StateFolderError, LedgerError, ReceiverStartError) as error:
         stop(f"Hounsfield cannot start: {error}")
+    except OSError as error:
+        stop(f"Hounsfield cannot start: {error.filename}: {error.strerror}")
+    # threads of associations whose peer has stalled would keep the process for their timeouts
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _on_defaults(settings: Settings) -> str:

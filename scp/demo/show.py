@@ -1,5 +1,6 @@
 """The demonstration's course: phantom, node, PACS, sending, watching, pictures."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -101,7 +102,7 @@ def show(out: Path | None, *, keep: bool, slices: int) -> None:
     """
     configure_logging("error", "console")
     folder = _folder(out)
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, markup=False, highlight=False)
     console.print(
         "Hounsfield demonstration: a sender stores a chest CT at the node; the node finds the "
         "lungs, makes a MIP series and sends both to a PACS.\n"
@@ -137,10 +138,10 @@ def _folder(out: Path | None) -> Path:
 @contextmanager
 def _stages(console: Console) -> Iterator[Callable[[str], _Stage]]:
     columns = (
-        TextColumn("{task.description:<22}"),
+        TextColumn("{task.description:<22}", markup=False),
         BarColumn(bar_width=30),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[words]}"),
+        TextColumn("{task.fields[words]}", markup=False),
     )
     with Progress(*columns, console=console) as bars:
         yield lambda name: _Stage(bars, bars.add_task(name, total=None, words=""))
@@ -172,8 +173,13 @@ def _write_settings(folder: Path, peer: PeerAddress, pacs_port: int) -> Path:
 def _node(settings: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The node as a process of its own; stopped in order at the end."""
     command = [sys.executable, "-m", "scp", "serve", "--config", str(settings)]
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("HOUNSFIELD_")
+    }
     with log.open("wb") as sink:
-        node = subprocess.Popen(command, stderr=sink, start_new_session=True)  # noqa: S603
+        node = subprocess.Popen(  # noqa: S603 - our own command
+            command, stderr=sink, start_new_session=True, env=environment
+        )
     try:
         yield node
     finally:

@@ -52,7 +52,7 @@ class JobWatch:
     def delivered(self) -> tuple[int, int]:
         """How many results the PACS confirmed, and how many there are."""
         line = self.line()
-        return (line.delivered, line.results) if line else (0, 0)
+        return (line.delivered, line.deliveries) if line else (0, 0)
 
 
 def free_port() -> int:

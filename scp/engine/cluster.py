@@ -4,7 +4,6 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,8 @@ from scp.engine.work import JobOrder, JobReport, run_job
 
 _STAGES = "hounsfield-stages"
 _STAGE_INTERVAL_S = 0.2
-_CLOSE_TIMEOUT_S = 4
+_CLOSE_TIMEOUT_S = 1
 _MIB = 2**20
-
-OnStage = Callable[[int, str], None]
 
 
 class EmbeddedCluster:
@@ -33,8 +30,6 @@ class EmbeddedCluster:
         Number of workers and what they may take.
     scratch
         Folder for the workers' temporary files.
-    on_stage
-        Told the job id and what it is at.
 
     Notes
     -----
@@ -42,7 +37,7 @@ class EmbeddedCluster:
     user of the machine can hand them work.
     """
 
-    def __init__(self, engine: EngineSettings, scratch: Path, on_stage: OnStage) -> None:
+    def __init__(self, engine: EngineSettings, scratch: Path) -> None:
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         dask.config.set({"distributed.scheduler.allowed-failures": engine.attempts - 1})
         self._cluster = LocalCluster(
@@ -58,12 +53,21 @@ class EmbeddedCluster:
             silence_logs=logging.CRITICAL,
         )
         self._client = Client(self._cluster, set_as_default=False)
-        self._client.subscribe_topic(_STAGES, lambda event: on_stage(*event[1]))
+        self._client.subscribe_topic(_STAGES, self._note_stage)
+        self._stages: dict[int, str] = {}
 
     @property
     def workers(self) -> int:
         """How many jobs run at one time."""
         return len(self._cluster.workers)
+
+    def stage(self, job_id: int) -> str:
+        """What a job was at when it last said so."""
+        return self._stages.get(job_id, "")
+
+    def _note_stage(self, event: tuple[Any, tuple[int, str]]) -> None:
+        job_id, stage = event[1]
+        self._stages[job_id] = stage
 
     def submit(self, order: JobOrder) -> "Future[JobReport]":
         """Send a job to a worker."""

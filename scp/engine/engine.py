@@ -7,7 +7,6 @@ from typing import Protocol
 
 import structlog
 from distributed import Future, KilledWorker
-from sqlalchemy.exc import SQLAlchemyError
 
 from config import Settings
 from config.assemble import build_pipeline
@@ -20,6 +19,7 @@ from scp.ledger.jobs import (
     finish_job,
     input_names,
     queued_jobs,
+    requeue,
     requeue_running,
     set_stage,
     start_job,
@@ -37,6 +37,9 @@ class Cluster(Protocol):
     def workers(self) -> int:
         """How many at one time."""
 
+    def stage(self, job_id: int) -> str:
+        """What a job is at."""
+
     def submit(self, order: JobOrder) -> "Future[JobReport]":
         """Begin a job."""
 
@@ -44,11 +47,12 @@ class Cluster(Protocol):
         """End a running job."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Running:
     job: Job
     future: "Future[JobReport]"
     started_at: datetime
+    stage: str = ""
 
 
 @dataclass(slots=True)
@@ -83,11 +87,20 @@ class Engine:
                 self._record(running, now)
             elif now - running.started_at > self._time_limit:
                 self._stop(running, now)
+            else:
+                self._note_stage(running)
         self._dispatch(now)
 
     @property
     def _time_limit(self) -> timedelta:
         return timedelta(seconds=self.settings.engine.job_time_limit_s)
+
+    def _note_stage(self, running: _Running) -> None:
+        stage = self.cluster.stage(running.job.id)
+        if stage != running.stage:
+            running.stage = stage
+            with self.ledger.write() as connection:
+                set_stage(connection, running.job.id, stage)
 
     def _dispatch(self, now: datetime) -> None:
         free = self.cluster.workers - len(self._running)
@@ -117,7 +130,13 @@ class Engine:
             content_time=content_time,
             results_folder=self.results_folder,
         )
-        self._running[job.id] = _Running(job, self.cluster.submit(order), now)
+        try:
+            future = self.cluster.submit(order)
+        except Exception:
+            with self.ledger.write() as connection:
+                requeue(connection, job.id)
+            raise
+        self._running[job.id] = _Running(job, future, now)
         log.info("job started", job=job.id, pipeline=job.pipeline, instances=len(names))
 
     def _record(self, running: _Running, now: datetime) -> None:
@@ -127,10 +146,17 @@ class Engine:
             self._fail(job, report.failure, now, trace=report.trace)
         else:
             with self.ledger.write() as connection:
-                record_results(connection, job.id, report.results, job.destinations, now)
+                record_results(connection, job.id, report.results, self._destinations(job), now)
                 finish_job(connection, job.id, now)
             log.info("job done", job=job.id, results=len(report.results))
         del self._running[job.id]
+
+    def _destinations(self, job: Job) -> tuple[str, ...]:
+        """Where the job's route leads now, or led when the job was made."""
+        for route in self.settings.routes:
+            if route.name == job.route:
+                return tuple(route.destinations)
+        return job.destinations
 
     def _stop(self, running: _Running, now: datetime) -> None:
         self.cluster.stop_job(running.future)
@@ -146,21 +172,6 @@ class Engine:
         with self.ledger.write() as connection:
             fail_job(connection, job.id, reason, now)
         log.error("job failed", job=job.id, pipeline=job.pipeline, reason=reason, trace=trace)
-
-
-class StageNotes:
-    """Writes the stages of running jobs into the ledger, for people who watch."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-
-    def __call__(self, job_id: int, stage: str) -> None:
-        """Note a stage; one that cannot be written is not worth an error."""
-        try:
-            with self._ledger.write() as connection:
-                set_stage(connection, job_id, stage)
-        except SQLAlchemyError as error:
-            log.debug("stage not noted", job=job_id, error=type(error).__name__)
 
 
 def _report(future: "Future[JobReport]") -> JobReport:

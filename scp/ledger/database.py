@@ -18,7 +18,7 @@ _WRITES = "hounsfield_writes"
 
 
 class LedgerError(Exception):
-    """The ledger cannot be opened; the message says why and what to do."""
+    """The ledger cannot be opened, read or written; the message says why."""
 
 
 class Ledger:
@@ -67,7 +67,7 @@ class Ledger:
         Raises
         ------
         LedgerError
-            The file is no ledger, or one of a later version.
+            The file is no ledger, or one of a later version, or cannot be written.
         """
         settings = alembic.config.Config()
         settings.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
@@ -75,7 +75,7 @@ class Ledger:
             with self.write() as connection:
                 settings.attributes["connection"] = connection
                 alembic.command.upgrade(settings, "head")
-        except (DatabaseError, alembic.util.CommandError) as error:
+        except alembic.util.CommandError as error:
             raise LedgerError(
                 f"The ledger {self._file} cannot be brought to this version ({error}). If a later "
                 "version wrote it, run that one."
@@ -84,14 +84,22 @@ class Ledger:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A read transaction: one consistent state, waits for nobody."""
-        with self._engine.begin() as connection:
+        with self._translated(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A write transaction: committed durably on leaving, rolled back on an error."""
-        with self._writer.begin() as connection:
+        with self._translated(), self._writer.begin() as connection:
             yield connection
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """The database's errors in words for a person."""
+        try:
+            yield
+        except DatabaseError as error:
+            raise LedgerError(f"The ledger {self._file} cannot be used: {error.orig}.") from error
 
     def close(self) -> None:
         """Close the connections."""

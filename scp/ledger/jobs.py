@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, case, func, insert, select, update
 
-from scp.ledger.schema import delivery, job, job_input, series
+from scp.ledger.schema import delivery, job, job_input, result, series
 from scp.ledger.states import DeliveryState, JobState
 
 
@@ -55,6 +55,7 @@ class JobLine:
     modality: str
     inputs: int
     results: int
+    deliveries: int
     delivered: int
     set_aside: int
     delivery_reason: str
@@ -182,10 +183,11 @@ def requeue(connection: Connection, job_id: int) -> None:
 def job_lines(connection: Connection) -> list[JobLine]:
     """Every job for a list, oldest first."""
     inputs = _count_by_job(job_input.c.job_id, "inputs")
+    results = _count_by_job(result.c.job_id, "results")
     deliveries = (
         select(
             delivery.c.job_id,
-            func.count().label("results"),
+            func.count().label("deliveries"),
             _count_where(delivery.c.state == DeliveryState.DELIVERED).label("delivered"),
             _count_where(delivery.c.state == DeliveryState.SET_ASIDE).label("set_aside"),
             func.max(
@@ -201,13 +203,15 @@ def job_lines(connection: Connection) -> list[JobLine]:
             series.c.series_instance_uid,
             series.c.modality,
             func.coalesce(inputs.c.inputs, 0).label("inputs"),
-            func.coalesce(deliveries.c.results, 0).label("results"),
+            func.coalesce(results.c.results, 0).label("results"),
+            func.coalesce(deliveries.c.deliveries, 0).label("deliveries"),
             func.coalesce(deliveries.c.delivered, 0).label("delivered"),
             func.coalesce(deliveries.c.set_aside, 0).label("set_aside"),
             func.coalesce(deliveries.c.delivery_reason, "").label("delivery_reason"),
         )
         .join(series, series.c.id == job.c.series_id)
         .outerjoin(inputs, inputs.c.job_id == job.c.id)
+        .outerjoin(results, results.c.job_id == job.c.id)
         .outerjoin(deliveries, deliveries.c.job_id == job.c.id)
         .order_by(job.c.id)
     )

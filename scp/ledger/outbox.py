@@ -172,6 +172,15 @@ def set_aside(
     )
 
 
+def set_aside_destination(connection: Connection, destination: str, reason: str) -> None:
+    """Give up on everything that waits for a destination, until a person asks again."""
+    connection.execute(
+        update(delivery)
+        .where(delivery.c.destination == destination, delivery.c.state == DeliveryState.PENDING)
+        .values(state=DeliveryState.SET_ASIDE, reason=reason)
+    )
+
+
 def pending_destinations(connection: Connection) -> set[str]:
     """The destinations that something waits for."""
     return set(

@@ -57,7 +57,8 @@ class IndexedInstance:
 def index_instances(connection: Connection, received: Sequence[ReceivedInstance]) -> int:
     """Add instances to the index; return how many were new.
 
-    A new instance of a series that was concluded opens the series again as its next revision.
+    A new instance of a series that was concluded opens the series again as its next revision. One
+    that came again shows that the sender is still at it, and changes nothing else.
     """
     known = set(
         connection.scalars(
@@ -65,6 +66,9 @@ def index_instances(connection: Connection, received: Sequence[ReceivedInstance]
         )
     )
     fresh = {item.name: item for item in received if item.name not in known}
+    for item in received:
+        if item.name in known:
+            _note_sign_of_life(connection, item)
     for item in fresh.values():
         connection.execute(
             insert(instance).values(
@@ -78,6 +82,20 @@ def index_instances(connection: Connection, received: Sequence[ReceivedInstance]
             )
         )
     return len(fresh)
+
+
+def _note_sign_of_life(connection: Connection, item: ReceivedInstance) -> None:
+    """A duplicate prolongs the wait for a series that is being received."""
+    connection.execute(
+        update(series)
+        .where(
+            series.c.series_instance_uid == item.series_instance_uid,
+            series.c.called_ae_title == item.called_ae_title,
+            series.c.state == SeriesState.RECEIVING,
+            series.c.last_received_at < item.received_at,
+        )
+        .values(last_received_at=item.received_at)
+    )
 
 
 def _touch_series(connection: Connection, item: ReceivedInstance) -> int:

@@ -1,6 +1,8 @@
 """Which instance a received data set is: the few identifiers that the receiver reads."""
 
 import re
+import struct
+import zlib
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -15,7 +17,7 @@ _LAST_TAG = Tag("SeriesInstanceUID")
 _UID_KEYWORDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 _TAGS = [Tag(keyword) for keyword in (*_UID_KEYWORDS, "Modality")]
 # What pydicom raises on bytes that are no data set, a depth bomb of sequences included.
-_PARSE_ERRORS = (
+PARSE_ERRORS = (
     ArithmeticError,
     AttributeError,
     EOFError,
@@ -25,6 +27,8 @@ _PARSE_ERRORS = (
     RecursionError,
     TypeError,
     ValueError,
+    struct.error,
+    zlib.error,
 )
 
 
@@ -69,7 +73,7 @@ def read_identifiers(data_set: bytes | memoryview, transfer_syntax_uid: str) -> 
             specific_tags=list(_TAGS),
         )
         return _checked(found)
-    except _PARSE_ERRORS as error:
+    except PARSE_ERRORS as error:
         raise UnusableDataSetError(f"data set damaged ({type(error).__name__})") from error
 
 

@@ -2,13 +2,15 @@
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
+from multiprocessing.sharedctypes import Synchronized
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
-from scp.ledger import Ledger
+from scp.ledger import Ledger, LedgerError
 from scp.ledger.series import ReceivedInstance, index_instances
 
 _BATCH = 500
@@ -22,8 +24,45 @@ class IndexBacklogError(Exception):
     """The ledger has not taken rows for so long that no more are kept in memory."""
 
 
+class Backlog:
+    """Since when a received instance waits for its index row; readable from another process.
+
+    The node concludes no series while a row of it may still be on its way.
+
+    Parameters
+    ----------
+    since
+        Shared memory for the time stamp of the oldest waiting row, 0 where none waits.
+    """
+
+    def __init__(self, since: "Synchronized[float]") -> None:
+        self._since = since
+        self._times: deque[float] = deque()
+        self._lock = threading.Lock()
+
+    def add(self, received_at: datetime) -> None:
+        """Count a row that waits from now on."""
+        with self._lock:
+            self._times.append(received_at.timestamp())
+            self._since.value = self._times[0]
+
+    def remove(self, count: int) -> None:
+        """Take off the oldest rows."""
+        with self._lock:
+            for _ in range(count):
+                self._times.popleft()
+            self._since.value = self._times[0] if self._times else 0.0
+
+
 class IndexWriter:
     """A thread that takes over durable instances and writes their index rows.
+
+    Parameters
+    ----------
+    ledger
+        Where the rows go.
+    backlog
+        Told what waits.
 
     Notes
     -----
@@ -32,8 +71,9 @@ class IndexWriter:
     acknowledgement ever waits for the ledger.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, backlog: "Backlog") -> None:
         self._ledger = ledger
+        self._backlog = backlog
         self._rows: queue.Queue[ReceivedInstance | None] = queue.Queue(_BACKLOG)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._write_batches, name="index", daemon=True)
@@ -50,6 +90,7 @@ class IndexWriter:
         IndexBacklogError
             Too many rows wait.
         """
+        self._backlog.add(row.received_at)
         try:
             self._rows.put_nowait(row)
         except queue.Full:
@@ -68,6 +109,7 @@ class IndexWriter:
                 if self._closing.wait(_RETRY_S):
                     log.error("index rows left for the next start", rows=len(batch))
                     return
+            self._backlog.remove(len(batch))
 
     def _batches(self) -> Iterator[list[ReceivedInstance]]:
         """Batches of what waits, until the mark of the end."""
@@ -84,9 +126,7 @@ class IndexWriter:
         try:
             with self._ledger.write() as connection:
                 index_instances(connection, batch)
-        except SQLAlchemyError as error:
-            log.warning(
-                "index not written, tried again", rows=len(batch), error=type(error).__name__
-            )
+        except LedgerError as error:
+            log.warning("index not written, tried again", rows=len(batch), reason=str(error))
             return False
         return True

@@ -1,11 +1,15 @@
 """A receiver as a process of its own, so that no job ever slows an acknowledgement."""
 
 import multiprocessing
+import os
 import signal
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
 import structlog
@@ -13,14 +17,14 @@ import structlog
 from config import NodeSettings, Settings
 from scp.ledger import Ledger
 from scp.log import configure_logging
-from scp.receive.index import IndexWriter
+from scp.receive.index import Backlog, IndexWriter
 from scp.receive.server import Receiver
 from scp.receive.store import StoreHandler
 from scp.spool import Spool
 from scp.state_folder import StateFolder
 
-_ASSOCIATION_GRACE_S = 3.0
-_INDEX_GRACE_S = 3.0
+_ASSOCIATION_GRACE_S = 2.0
+_INDEX_GRACE_S = 2.0
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = _ASSOCIATION_GRACE_S + _INDEX_GRACE_S + 1.0
 
@@ -41,6 +45,7 @@ class ReceiverProcess:
     process: SpawnProcess
     line: Connection
     port: int
+    backlog_since: "Synchronized[float]"
 
     @classmethod
     def start(cls, settings: Settings, port: int) -> "ReceiverProcess":
@@ -54,23 +59,35 @@ class ReceiverProcess:
         node = settings.node.model_copy(update={"port": port})
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
+        backlog_since = context.Value("d", 0.0)
         process = context.Process(
             target=_receive_until_closed,
-            args=(settings.model_copy(update={"node": node}), theirs),
+            args=(settings.model_copy(update={"node": node}), theirs, backlog_since),
             name="hounsfield-receiver",
         )
-        process.start()
+        try:
+            process.start()
+        except OSError as error:
+            raise ReceiverStartError(f"no process could be started: {error.strerror}") from error
         theirs.close()
         answer = _first_word(ours)
         if not isinstance(answer, int):
+            ours.close()
+            process.kill()
             process.join()
             raise ReceiverStartError(str(answer))
-        return cls(process, ours, answer)
+        return cls(process, ours, answer, backlog_since)
 
     @property
     def is_alive(self) -> bool:
         """Whether the process runs."""
         return self.process.is_alive()
+
+    @property
+    def waits_since(self) -> datetime | None:
+        """When the oldest instance was received that is not in the index yet."""
+        since = self.backlog_since.value
+        return datetime.fromtimestamp(since, UTC) if since else None
 
     def ask_to_stop(self) -> None:
         """Close the line; the receiver lets associations end and writes its index."""
@@ -91,17 +108,22 @@ def _first_word(line: Connection) -> int | str:
         if line.poll(_START_TIMEOUT_S):
             word: int | str = line.recv()
             return word
-    return "the receiver process ended before it was ready"
+    return f"the receiver process was not ready within {_START_TIMEOUT_S:g} s, or ended"
 
 
-def _receive_until_closed(settings: Settings, line: Connection) -> None:
-    """The process's whole life."""
+def _receive_until_closed(
+    settings: Settings, line: Connection, backlog_since: "Synchronized[float]"
+) -> None:
+    """The process's whole life.
+
+    It ends by ``_exit``: threads of associations whose peer has stalled would keep it alive.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     configure_logging(settings.log.level, settings.log.format)
     folder = StateFolder(settings.node.state_folder)
     ledger = Ledger(folder.ledger)
-    index = IndexWriter(ledger)
+    index = IndexWriter(ledger, Backlog(backlog_since))
     try:
         receiver = Receiver(settings.node, StoreHandler(_spool(settings.node, folder.path), index))
     except OSError as error:
@@ -115,6 +137,8 @@ def _receive_until_closed(settings: Settings, line: Connection) -> None:
     receiver.stop(_ASSOCIATION_GRACE_S)
     index.close(_INDEX_GRACE_S)
     ledger.close()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _spool(node: NodeSettings, folder: Path) -> Spool:

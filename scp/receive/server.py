@@ -1,6 +1,7 @@
 """The association server: who may associate, for what, on which port."""
 
 import socket
+import time
 from threading import Thread
 from typing import cast
 
@@ -74,13 +75,15 @@ class Receiver:
         self._thread.start()
 
     def stop(self, grace_s: float) -> None:
-        """Accept no more, let running associations end within the grace, abort the rest."""
+        """Accept no more, and let running associations end within the grace.
+
+        Those that do not are left to the end of the process: aborting one whose peer has stalled
+        would wait for that peer.
+        """
         self._server.shutdown()
-        associations = list(self._server.active_associations)
-        for association in associations:
-            association.join(grace_s / len(associations))
+        deadline = time.monotonic() + grace_s
         for association in self._server.active_associations:
-            association.abort()
+            association.join(max(0.0, deadline - time.monotonic()))
 
 
 def _application_entity(node: NodeSettings) -> ApplicationEntity:

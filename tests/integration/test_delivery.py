@@ -7,10 +7,13 @@ from threading import Event
 
 import pydicom
 import pytest
+from pydicom.uid import ImplicitVRLittleEndian
+from pynetdicom import evt
+from pynetdicom.ae import ApplicationEntity
 
 from config import AeTitle, DeliverySettings, Peer
 from pipeline.phantom import chest_phantom, phantom_instances
-from scp.deliver import Courier, retry_delay_s
+from scp.deliver import Courier, retry_delay_s, set_aside_strangers
 from scp.demo.stand_in import AE_TITLE, StandInPacs
 from scp.ledger import Ledger
 from scp.ledger.jobs import JobLine, job_lines
@@ -48,8 +51,20 @@ def pacs(tmp_path: Path) -> Iterator[StandInPacs]:
         yield receiver
 
 
-def courier(tmp_path: Path, ledger: Ledger, port: int) -> Courier:
-    """A courier to a port."""
+class Clock:
+    """A time that the test sets."""
+
+    now = NOW
+
+    def __call__(self) -> datetime:
+        """The present time."""
+        return self.now
+
+
+def courier(tmp_path: Path, ledger: Ledger, port: int, now: datetime = NOW) -> Courier:
+    """A courier to a port, at a time."""
+    clock = Clock()
+    clock.now = now
     return Courier(
         name="pacs",
         peer=Peer(ae_title=AeTitle(AE_TITLE), host="127.0.0.1", port=port),
@@ -58,6 +73,7 @@ def courier(tmp_path: Path, ledger: Ledger, port: int) -> Courier:
         ledger=ledger,
         results_folder=tmp_path / "results",
         stopping=Event(),
+        clock=clock,
     )
 
 
@@ -94,7 +110,8 @@ def test_a_destination_that_is_down_is_tried_again(
 
 def test_a_destination_that_stays_down_is_given_up(tmp_path: Path, ledger: Ledger) -> None:
     """After the time of the settings the deliveries are set aside with the last reason."""
-    courier(tmp_path, ledger, free_port()).tick(NOW + timedelta(hours=73))
+    late = NOW + timedelta(hours=73)
+    courier(tmp_path, ledger, free_port(), late).tick(late)
     assert line(ledger).set_aside == 3
     assert "given up" in line(ledger).delivery_reason
 
@@ -127,3 +144,74 @@ def test_waits_grow_to_their_limit() -> None:
     settings = DeliverySettings()
     delays = [retry_delay_s(attempts, settings) for attempts in (1, 2, 3, 10, 11, 1000)]
     assert delays == [5, 10, 20, 2560, 3600, 3600]
+
+
+def test_a_destination_that_takes_implicit_vr_only_gets_the_results(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    """The results are transcoded without loss to what the destination accepted."""
+    kept: list[pydicom.Dataset] = []
+
+    def keep(event: evt.Event) -> int:
+        kept.append(event.dataset)
+        return 0
+
+    entity = ApplicationEntity(AE_TITLE)
+    entity.add_supported_context(CT, ImplicitVRLittleEndian)
+    server = entity.start_server(
+        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, keep)]
+    )
+    try:
+        courier(tmp_path, ledger, server.server_address[1]).tick(NOW)
+    finally:
+        server.shutdown()
+    assert line(ledger).delivered == 3
+    sent = pydicom.dcmread(tmp_path / "results" / "0.dcm")
+    assert list(kept[0].keys()) == list(sent.keys())
+    assert kept[0].PixelData == sent.PixelData
+
+
+def test_an_instance_that_the_peer_breaks_off_on_does_not_hold_the_others(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    """Only the instance under way counts a failed attempt; the next look sends the rest."""
+    first = str(pydicom.dcmread(tmp_path / "results" / "0.dcm").SOPInstanceUID)
+
+    def choke(event: evt.Event) -> int:
+        if event.request.AffectedSOPInstanceUID == first:
+            event.assoc.abort()
+        return 0
+
+    entity = ApplicationEntity(AE_TITLE)
+    entity.add_supported_context(CT)
+    server = entity.start_server(
+        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, choke)]
+    )
+    sender = courier(tmp_path, ledger, server.server_address[1])
+    try:
+        sender.tick(NOW)
+        assert line(ledger).delivered == 0
+        sender.tick(NOW)
+    finally:
+        server.shutdown()
+    assert (line(ledger).delivered, line(ledger).set_aside) == (2, 0)
+
+
+def test_a_peer_that_accepts_no_class_is_set_aside(tmp_path: Path, ledger: Ledger) -> None:
+    """Trying again for days would not change it."""
+    entity = ApplicationEntity(AE_TITLE)
+    entity.add_supported_context("1.2.840.10008.5.1.4.1.1.4")
+    server = entity.start_server(("127.0.0.1", 0), block=False)
+    try:
+        courier(tmp_path, ledger, server.server_address[1]).tick(NOW)
+    finally:
+        server.shutdown()
+    assert line(ledger).set_aside == 3
+    assert "none of the SOP Classes" in line(ledger).delivery_reason
+
+
+def test_what_waits_for_a_peer_that_is_gone_is_set_aside(ledger: Ledger) -> None:
+    """A destination that was taken out of the settings is named."""
+    set_aside_strangers(ledger, {})
+    assert line(ledger).set_aside == 3
+    assert "'pacs' is no destination in the settings any more" in line(ledger).delivery_reason

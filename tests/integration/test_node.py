@@ -2,10 +2,13 @@
 
 import hashlib
 import os
+import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import psutil
@@ -146,7 +149,7 @@ BAD_SERIES = (
     (segmentation, "holds Segmentation and no image slices"),
     (report, "holds Comprehensive 3D SR and no image slices"),
     (mr_series, "Narrow the route's match"),
-    (damaged_number, "PixelSpacing of"),
+    (damaged_number, "is not 2 sound number(s)"),
 )
 
 
@@ -218,7 +221,7 @@ def test_jobs_and_retry_work_while_the_node_is_stopped(tmp_path: Path, node: Nod
     after = node.wait_for_job()
     assert (after["state"], after["attempts"]) == ("done", 2)
     assert after["content_time"] == before["content_time"]
-    assert after["delivered"] == after["results"] == SLICES + 1
+    assert after["delivered"] == after["deliveries"] == after["results"] == SLICES + 1
     assert len(list((tmp_path / "pacs").rglob("*.dcm"))) == SLICES + 1
 
 
@@ -251,7 +254,7 @@ def test_a_receiver_that_dies_is_started_anew(tmp_path: Path, node: NodeProcess)
     wait_for("both receivers to listen", lambda: len(receivers_of(node)) == 2)
     for receiver in receivers_of(node):
         receiver.kill()
-    wait_for("the node to answer again", node._answers)
+    wait_for("the node to answer again", node.answers)
     assert node.jobs()["series"][0]["instances"] == 2
 
 
@@ -303,3 +306,79 @@ def test_a_series_is_encoded_as_sent(tmp_path: Path, node: NodeProcess) -> None:
     assert datasets[0].file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
     send(tmp_path / "sent", datasets, node.port)
     assert node.wait_for_job()["state"] == "done"
+
+
+def test_what_a_dead_receiver_had_not_indexed_is_found_at_once(
+    tmp_path: Path, node: NodeProcess
+) -> None:
+    """Instances acknowledged while the ledger was locked survive the receivers' death."""
+    wait_for("both receivers to listen", lambda: len(receivers_of(node)) == 2)
+    with closing(sqlite3.connect(node.state / "ledger.sqlite", isolation_level=None)) as locked:
+        locked.execute("BEGIN IMMEDIATE")
+        send(tmp_path / "early", chest()[:20], node.port)
+        for receiver in receivers_of(node):
+            receiver.kill()
+        locked.execute("ROLLBACK")
+    wait_for("the node to answer again", node.answers)
+    send(tmp_path / "late", chest()[20:], node.port)
+    assert node.wait_for_job(len(node.jobs()["jobs"]) or 1)["state"] == "done"
+    assert node.jobs()["series"][0]["instances"] == SLICES
+    assert node.jobs()["jobs"][-1]["inputs"] == SLICES
+
+
+def test_a_mute_destination_does_not_hold_the_stop(tmp_path: Path) -> None:
+    """A PACS that accepts the connection and never answers: the node ends within 10 s."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        destination = Destination("MUTE", mute.getsockname()[1])
+        node = NodeProcess(tmp_path / "node", destination, quiet_time_s=0.5)
+        with running(node):
+            send(tmp_path / "sent", chest(), node.port)
+            assert node.wait_for_job()["state"] == "done"
+            connection, _ = mute.accept()
+            with connection:
+                began = time.monotonic()
+                assert node.terminate() == 0
+                assert time.monotonic() - began < 10
+
+
+def test_stalled_senders_do_not_outlive_a_killed_node(tmp_path: Path, node: NodeProcess) -> None:
+    """Peers that stop in the middle of a PDU hold no receiver once the node is gone."""
+    wait_for("both receivers to listen", lambda: len(receivers_of(node)) == 2)
+    receivers = receivers_of(node)
+    with ExitStack() as stack:
+        for _ in range(4):
+            stalled = stack.enter_context(socket.create_connection(("127.0.0.1", node.port)))
+            stalled.sendall(b"\x01\x00\x00\x00\x10\x00half a request")
+        node.kill()
+        wait_for(
+            "the receivers to end", lambda: not any(item.is_running() for item in receivers), 20.0
+        )
+
+
+def test_a_hostile_ae_title_does_not_break_the_list(tmp_path: Path, node: NodeProcess) -> None:
+    """Brackets in a calling AE title are shown as they are."""
+    send(tmp_path / "sent", chest()[:1], node.port, calling_ae_title="[/red]")
+    node.wait_for_job()
+    answer = node.command("jobs")
+    assert answer.returncode == 0
+    assert "[/red]" in answer.stdout
+
+
+def test_a_damaged_spool_file_does_not_prevent_the_start(tmp_path: Path, node: NodeProcess) -> None:
+    """An un-indexed file that is no DICOM is set aside, and the node runs."""
+    send(tmp_path / "sent", chest()[:2], node.port)
+    node.wait_for_job()
+    assert node.terminate() == 0
+    stray = node.state / "spool" / "instances" / "ab" / ("ab" * 32 + "-00000000.dcm")
+    stray.write_bytes(bytes(128) + b"DICM" + b"\xff" * 50)
+    node.start()
+    assert not stray.exists()
+    assert (node.state / "spool" / "damaged" / stray.name).exists()
+
+
+def test_the_state_folder_is_private(tmp_path: Path, node: NodeProcess) -> None:
+    """Nobody but the node's user can read patients' data or the ledger."""
+    send(tmp_path / "sent", chest()[:1], node.port)
+    node.wait_for_job()
+    for path in node.state.rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0, path

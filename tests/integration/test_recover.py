@@ -50,10 +50,11 @@ def test_instances_without_a_row_are_found_again(world: tuple[Spool, Ledger]) ->
 def test_a_damaged_file_does_not_stop_the_start(
     world: tuple[Spool, Ledger], tmp_path: Path
 ) -> None:
-    """It is logged and left for inspection; the others are indexed."""
+    """It is set aside for inspection; the others are indexed."""
     spool, ledger = world
     name = next(spool.names())
     spool.path(name).write_bytes(b"damaged")
     assert reconcile(spool, ledger) == 2
-    assert spool.path(name).exists()
+    assert (tmp_path / "spool" / "damaged" / f"{name}.dcm").read_bytes() == b"damaged"
+    assert name not in list(spool.names())
     assert not list((tmp_path / "spool" / "incoming").iterdir())

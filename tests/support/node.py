@@ -76,7 +76,7 @@ class NodeProcess:
                 stderr=log,
                 start_new_session=True,
             )
-        wait_for("the node to answer C-ECHO", self._answers)
+        wait_for("the node to answer C-ECHO", self.answers)
 
     def write_settings(self) -> None:
         """Write the settings file."""
@@ -128,12 +128,13 @@ class NodeProcess:
 
         def delivered() -> dict[str, Any] | None:
             jobs = self.jobs()["jobs"]
-            complete = jobs and jobs[-1]["results"] and jobs[-1]["delivered"] == jobs[-1]["results"]
+            complete = jobs and jobs[-1]["deliveries"] == jobs[-1]["delivered"] > 0
             return jobs[-1] if complete else None
 
         return wait_for("the results to be delivered", delivered, timeout_s)
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether it answers C-ECHO."""
         assert self._process is not None
         if self._process.poll() is not None:
             raise AssertionError(f"the node ended: {self.log_file.read_text()}")

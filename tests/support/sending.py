@@ -12,15 +12,18 @@ from scp.send import StoreAssociation
 from tests.support.node import AE_TITLE
 
 
-def send(folder: Path, datasets: Iterable[Dataset], port: int, ae_title: str = AE_TITLE) -> None:
+def send(
+    folder: Path, datasets: Iterable[Dataset], port: int, calling_ae_title: str = "TEST"
+) -> None:
     """C-STORE data sets over one association; every one must be acknowledged."""
     folder.mkdir(exist_ok=True)
     paths = []
     for number, dataset in enumerate(datasets):
         paths.append((folder / f"{number:04d}.dcm", str(dataset.SOPClassUID)))
         pydicom.dcmwrite(paths[-1][0], dataset, enforce_file_format=True)
-    peer = PeerAddress(AeTitle(ae_title), "127.0.0.1", port)
+    peer = PeerAddress(AeTitle(AE_TITLE), "127.0.0.1", port)
     classes = sorted({sop_class for _, sop_class in paths})
-    with StoreAssociation("TEST", peer, classes, 30.0, [ExplicitVRLittleEndian]) as association:
+    syntaxes = [ExplicitVRLittleEndian]
+    with StoreAssociation(calling_ae_title, peer, classes, 30.0, syntaxes) as association:
         for path, sop_class in paths:
             assert association.send(path, sop_class) == 0

@@ -3,9 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from pydicom import examples
 from pydicom.data import get_testdata_file
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import Tag
 
 from pipeline.errors import PixelDecodeError, UnreadableInstanceError
 from pipeline.instance import data_set_digest, decode_pixels, read_instance
@@ -66,3 +70,29 @@ def test_truncated_pixel_data_is_refused_with_the_instance(tmp_path: Path) -> No
     instance = read_instance(path)
     with pytest.raises(PixelDecodeError, match=instance.sop_instance_uid):
         decode_pixels(instance)
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR")  # pydicom, on making the input
+@pytest.mark.filterwarnings("ignore:Value ")
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("ImagePositionPatient", "0\\1"),
+        ("ImagePositionPatient", "0\\1\\1e308"),
+        ("PixelSpacing", "wide\\narrow"),
+        ("PixelSpacing", "inf\\1"),
+        ("RescaleIntercept", "nan"),
+        ("RescaleSlope", "1\\2"),
+        ("SliceThickness", "1,5"),
+    ],
+)
+def test_numbers_that_are_none_are_named(tmp_path: Path, keyword: str, value: str) -> None:
+    """A damaged number is refused by its name, before anything is made of it."""
+    dataset = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
+    tag = tag_for_keyword(keyword)
+    assert tag is not None
+    dataset[tag] = RawDataElement(Tag(tag), "DS", len(value), value.encode(), 0, False, True)
+    path = tmp_path / "damaged.dcm"
+    dataset.save_as(path)
+    with pytest.raises(UnreadableInstanceError, match=keyword):
+        read_instance(path)

@@ -68,7 +68,14 @@ class World:
         self.ledger.migrate()
         spool = Spool(folder / "spool")
         spool.prepare()
-        self.collector = Collector(self.ledger, spool, settings(*routes), awake_since=NOW)
+        self.waits_since: datetime | None = None
+        self.collector = Collector(
+            self.ledger,
+            spool,
+            settings(*routes),
+            awake_since=NOW,
+            waits_since=lambda: self.waits_since,
+        )
 
     def receive(self, *rows: ReceivedInstance) -> None:
         """Add rows to the index."""
@@ -151,7 +158,7 @@ def test_a_series_that_no_route_takes_says_why(make_world: WorldMaker) -> None:
     """It is kept, and the reason names the routes."""
     world = make_world(route("a", 5, "MR"))
     world.receive(row(1))
-    world.tick(5)
+    world.tick(10)
     series = world.series()
     assert series.state is SeriesState.UNROUTED
     assert series.reason == "no route takes it (a: Modality is CT, wanted is MR)"
@@ -163,7 +170,7 @@ def test_objects_without_slices_end_as_a_failed_job(make_world: WorldMaker, moda
     """A SEG fails with a reason, whether a route takes its modality or not."""
     world = make_world(route("a", 5, "CT"))
     world.receive(row(1, sop_class_uid=SEG, modality=modality))
-    world.tick(5)
+    world.tick(10)
     assert world.series().state is SeriesState.FAILED
     (line,) = world.jobs()
     assert line.job.state is JobState.FAILED
@@ -190,7 +197,7 @@ def test_our_own_results_are_not_processed_again(make_world: WorldMaker) -> None
     with world.ledger.write() as connection:
         record_results(connection, 1, [StoredResult("2.1", CT, "2.9", "f", "ab")], [], NOW)
     world.receive(row(2, series_instance_uid="2.9", sop_instance_uid="2.1"))
-    world.tick(5)
+    world.tick(10)
     with world.ledger.read() as connection:
         states = [series.state for series, _ in all_series(connection)]
     assert states == [SeriesState.COMPLETE, SeriesState.OWN_RESULT]
@@ -202,3 +209,29 @@ def test_slices_beside_a_report_can_be_tried() -> None:
     report, image = IndexedInstance("a", "1.1", SR), IndexedInstance("b", "1.2", CT)
     assert why_no_volume([report, image]) == ""
     assert "Comprehensive 3D SR" in why_no_volume([report])
+
+
+def test_a_series_waits_for_what_is_not_in_the_index_yet(make_world: WorldMaker) -> None:
+    """While a row of its quiet time is on its way, the series may not be complete."""
+    world = make_world(route("a", 5))
+    world.receive(row(1))
+    world.waits_since = NOW + timedelta(seconds=3)
+    world.tick(60)
+    assert world.series().state is SeriesState.RECEIVING
+    world.receive(row(2, received_at=NOW + timedelta(seconds=3)))
+    world.waits_since = NOW + timedelta(seconds=59)
+    world.tick(60)
+    assert world.series().state is SeriesState.COMPLETE
+    assert [line.inputs for line in world.jobs()] == [2]
+
+
+def test_a_sender_that_starts_again_keeps_the_series_open(make_world: WorldMaker) -> None:
+    """Duplicates are a sign that the sender is still at it."""
+    world = make_world(route("a", 5))
+    world.receive(row(1), row(2))
+    world.receive(row(1, received_at=NOW + timedelta(seconds=4)))
+    world.tick(8.9)
+    assert world.series().state is SeriesState.RECEIVING
+    world.tick(9)
+    assert world.series().state is SeriesState.COMPLETE
+    assert world.series().revision == 1

@@ -11,7 +11,7 @@ import pytest
 from distributed import KilledWorker
 
 from config import EngineSettings, PipelineSettings, Settings
-from scp.engine.engine import Engine, StageNotes
+from scp.engine.engine import Engine
 from scp.engine.work import JobOrder, JobReport
 from scp.ledger import JobState, Ledger
 from scp.ledger.jobs import JobLine, job_lines, requeue
@@ -31,6 +31,11 @@ class FakeCluster:
     orders: list[JobOrder] = field(default_factory=list)
     futures: list[Future[JobReport]] = field(default_factory=list)
     stopped: list[Any] = field(default_factory=list)
+    stages: dict[int, str] = field(default_factory=dict)
+
+    def stage(self, job_id: int) -> str:
+        """What a job is at."""
+        return self.stages.get(job_id, "")
 
     def submit(self, order: JobOrder) -> Any:
         """Begin a job."""
@@ -175,12 +180,47 @@ def test_a_retried_job_runs_again(engine: Engine, ledger: Ledger, cluster: FakeC
     assert len(cluster.orders) == 2
 
 
-def test_stages_are_noted_while_a_job_runs(engine: Engine, ledger: Ledger) -> None:
-    """A stage of a running job is in the ledger; one that comes too late is not."""
+def test_stages_are_noted_while_a_job_runs(
+    engine: Engine, ledger: Ledger, cluster: FakeCluster
+) -> None:
+    """What a running job is at can be read in the ledger."""
     make_job(ledger)
-    notes = StageNotes(ledger)
-    notes(1, "too early")
-    assert line(ledger).job.stage == ""
     engine.tick(NOW)
-    notes(1, "rebuild 3/9")
+    cluster.stages[1] = "rebuild 3/9"
+    engine.tick(NOW)
     assert line(ledger).job.stage == "rebuild 3/9"
+
+
+def test_a_job_that_cannot_be_submitted_stays_queued(
+    engine: Engine, ledger: Ledger, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cluster is gone: the job waits for it instead of seeming to run."""
+    make_job(ledger)
+
+    def fail(_order: JobOrder) -> None:
+        raise OSError("no cluster")
+
+    monkeypatch.setattr(cluster, "submit", fail)
+    with pytest.raises(OSError, match="no cluster"):
+        engine.tick(NOW)
+    assert line(ledger).job.state is JobState.QUEUED
+
+
+def test_results_go_where_the_route_leads_now(
+    tmp_path: Path, ledger: Ledger, cluster: FakeCluster
+) -> None:
+    """A route that was changed after the job was made holds for its results."""
+    settings = Settings.model_validate(
+        {
+            "pipelines": {"chest": {"steps": [{"algorithm": "lungs"}]}},
+            "routes": [{"name": "all", "pipelines": ["chest"], "destinations": ["archive"]}],
+        }
+    )
+    engine = Engine(ledger, Spool(tmp_path / "spool"), settings, tmp_path / "results", cluster)
+    make_job(ledger)
+    engine.tick(NOW)
+    cluster.futures[0].set_result(JobReport(results=(RESULT,)))
+    engine.tick(NOW)
+    with ledger.read() as connection:
+        assert due_deliveries(connection, "pacs", NOW, 10) == []
+        assert len(due_deliveries(connection, "archive", NOW, 10)) == 1
