@@ -1,7 +1,7 @@
 """Settings, series and jobs as text for a person, or JSON for a program."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -39,7 +39,7 @@ def print_jobs(settings: Settings, *, as_json: bool) -> None:
     Raises
     ------
     LedgerError
-        No node has run with these settings.
+        No node has run with these settings, or its ledger cannot be read.
     """
     ledger = Ledger.open(StateFolder(settings.node.state_folder).ledger)
     try:
@@ -47,32 +47,32 @@ def print_jobs(settings: Settings, *, as_json: bool) -> None:
             series, jobs = all_series(connection), job_lines(connection)
     finally:
         ledger.close()
-    if as_json:
-        print_json(series, jobs)
-        return
     console = Console(markup=False, highlight=False)
+    if as_json:
+        console.print_json(json.dumps(document(series, jobs)))
+        return
     console.print(_series_table(series), _jobs_table(jobs))
     for reason in _reasons(series, jobs):
         console.print(reason, soft_wrap=True)
 
 
-def print_json(series: list[tuple[Series, int]], jobs: list[JobLine]) -> None:
-    """Print the same as JSON: times in ISO 8601, UTC."""
-    document = {
-        "series": [asdict(item) | {"instances": count} for item, count in series],
-        "jobs": [_flat(line) for line in jobs],
+def document(series: Sequence[tuple[Series, int]], jobs: Sequence[JobLine]) -> dict[str, Any]:
+    """The same in values that JSON has: times in ISO 8601, UTC."""
+    return {
+        "series": [_plain(asdict(item) | {"instances": count}) for item, count in series],
+        "jobs": [_plain(asdict(line.job) | _without_job(line)) for line in jobs],
     }
-    Console().print_json(json.dumps(document, default=_iso))
 
 
-def _flat(line: JobLine) -> dict[str, Any]:
-    values = asdict(line)
-    job: dict[str, Any] = values.pop("job")
-    return job | values
+def _without_job(line: JobLine) -> dict[str, Any]:
+    return {name: value for name, value in asdict(line).items() if name != "job"}
 
 
-def _iso(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in values.items()
+    }
 
 
 def _series_table(series: list[tuple[Series, int]]) -> Table:

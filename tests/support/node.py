@@ -7,13 +7,18 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from config import AeTitle, PeerAddress
+from scp.ledger import Ledger
+from scp.ledger.jobs import job_lines
+from scp.ledger.series import all_series
 from scp.send import AssociationError, echo
+from scp.state_folder import StateFolder
+from scp.summary import document
 from tests.support.waiting import wait_for
 
 AE_TITLE = "HOUNSFIELD"
@@ -108,11 +113,9 @@ class NodeProcess:
         )
 
     def jobs(self) -> dict[str, list[dict[str, Any]]]:
-        """What ``hounsfield jobs --json`` says."""
-        answer = self.command("jobs", "--json")
-        assert answer.returncode == 0, answer.stderr
-        document: dict[str, list[dict[str, Any]]] = json.loads(answer.stdout)
-        return document
+        """What ``hounsfield jobs --json`` says, without starting a process for it."""
+        with closing(Ledger(StateFolder(self.state).ledger)) as ledger, ledger.read() as connection:
+            return document(all_series(connection), job_lines(connection))
 
     def wait_for_job(self, number: int = 1, timeout_s: float = 120.0) -> dict[str, Any]:
         """The job of this number, once it is done or failed."""

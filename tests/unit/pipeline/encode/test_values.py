@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from pipeline.encode.values import (
@@ -11,6 +12,9 @@ from pipeline.encode.values import (
     code_string_value,
     date_value,
     decimal_string,
+    decimal_string_value,
+    integer_string_value,
+    normalised,
     own_text,
     sex_value,
     time_value,
@@ -113,3 +117,37 @@ def test_own_text_is_plain_and_short() -> None:
 def test_decimal_string_keeps_to_sixteen_characters() -> None:
     assert decimal_string(1) == "1.0"
     assert len(decimal_string(1 / 3)) <= 16
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("120", "120"),
+        (" -1.5e3 ", "-1.5e3"),
+        (".5", ".5"),
+        ("3.14159265358979323846", "3.14159265358979"),
+        ("abc", None),
+        ("nan", None),
+        ("1,25", None),
+        ("70kg", None),
+    ],
+)
+def test_decimal_strings_are_numbers_of_16_characters(text: str, kept: str | None) -> None:
+    """What is no number is left out, what is too long is shortened."""
+    assert decimal_string_value(text) == kept
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [("3", "3"), ("-2147483647", "-2147483647"), ("1.5", None), ("2147483648", None)],
+)
+def test_integer_strings_are_integers_of_32_bits(text: str, kept: str | None) -> None:
+    """Anything else is left out."""
+    assert integer_string_value(text) == kept
+
+
+def test_of_several_numbers_all_are_kept_or_none() -> None:
+    """A pixel spacing of which one value is lost would be taken for the other."""
+    element = DataElement(0x00281050, "LO", ["x", "40"])
+    element.VR = "DS"
+    assert normalised(element) is None
