@@ -46,7 +46,8 @@ def is_complete(
     quiet_time_s
         The longest quiet time among the routes that take it.
     awake_since
-        When this node started: while it was down nothing could arrive, so that time is no quiet.
+        Since when senders could reach the node: while it was down nothing could arrive, so that
+        time is no quiet.
     now
         The present time.
     """
@@ -70,7 +71,7 @@ class Collector:
     Parameters
     ----------
     awake_since
-        When the node started.
+        Gives the time from which on senders could reach the node.
     waits_since
         Gives the time of the oldest received instance that is not in the index yet. A series is
         not concluded while an instance of its quiet time may still come to light.
@@ -79,7 +80,7 @@ class Collector:
     ledger: Ledger
     spool: Spool
     settings: Settings
-    awake_since: datetime
+    awake_since: Callable[[], datetime]
     waits_since: Callable[[], datetime | None]
     _quiet_times_s: dict[tuple[int, int], float] = field(default_factory=dict)
 
@@ -88,12 +89,13 @@ class Collector:
         with self.ledger.read() as connection:
             waiting = receiving_series(connection)
         known_until = min(self.waits_since() or now, now)
+        awake_since = self.awake_since()
         shortest = min((route.quiet_time_s for route in self.settings.routes), default=_FLOOR_S)
         for series in waiting:
-            if not is_complete(series, shortest, awake_since=self.awake_since, now=known_until):
+            if not is_complete(series, shortest, awake_since=awake_since, now=known_until):
                 continue
             quiet = self._quiet_time_s(series)
-            if is_complete(series, quiet, awake_since=self.awake_since, now=known_until):
+            if is_complete(series, quiet, awake_since=awake_since, now=known_until):
                 self._conclude(series, now)
                 self._quiet_times_s.pop((series.id, series.revision), None)
 

@@ -34,6 +34,10 @@ _STOP_TIMEOUT_S = 2.0
 log = structlog.get_logger()
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(slots=True)
 class Node:
     """A running node.
@@ -50,6 +54,7 @@ class Node:
     _asked_to_stop: bool = False
     _stopping: threading.Event = field(default_factory=threading.Event)
     _receivers: list[ReceiverProcess] = field(default_factory=list)
+    _awake_since: datetime = field(default_factory=_now)
 
     def ask_to_stop(self) -> None:
         """End `run` soon; takes no lock, so that a signal handler may call it."""
@@ -70,6 +75,7 @@ class Node:
             reconcile(spool, ledger)
             stack.enter_context(self._threads(folder, ledger, spool))
             stack.enter_context(self._receiving())
+            self._awake_since = _now()
             log.info(
                 "listening",
                 ae_title=self.settings.node.ae_title,
@@ -90,7 +96,11 @@ class Node:
         engine = Engine(ledger, spool, self.settings, folder.results, cluster)
         engine.recover()
         collector = Collector(
-            ledger, spool, self.settings, awake_since=_now(), waits_since=self._waits_since
+            ledger,
+            spool,
+            self.settings,
+            awake_since=lambda: self._awake_since,
+            waits_since=self._waits_since,
         )
         ticks = [
             *self._couriers(folder, ledger),
@@ -167,9 +177,11 @@ class Node:
         """Start a receiver in the place of a dead one, whose index rows died with it."""
         dead = self._receivers[index]
         log.error("receiver died, started anew", pid=dead.process.pid)
+        self._awake_since = _now()
         spool.discard_temporaries(dead.process.pid)
         index_unknown(spool, ledger)
         self._receivers[index] = ReceiverProcess.start(self.settings, dead.port)
+        self._awake_since = _now()
 
     def _wait_for_port(self) -> None:
         """Raise where another program has the port.
@@ -198,7 +210,3 @@ def _binding_error(host: str, port: int) -> OSError | None:
         except OSError as error:
             return error
     return None
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -73,7 +73,7 @@ class World:
             self.ledger,
             spool,
             settings(*routes),
-            awake_since=NOW,
+            awake_since=lambda: NOW,
             waits_since=lambda: self.waits_since,
         )
 
