@@ -33,6 +33,8 @@ _STOP_TIMEOUT_S = 2.0
 
 log = structlog.get_logger()
 
+_NOT_YET = datetime.max.replace(tzinfo=UTC)
+
 
 def _now() -> datetime:
     return datetime.now(UTC)
@@ -54,7 +56,7 @@ class Node:
     _asked_to_stop: bool = False
     _stopping: threading.Event = field(default_factory=threading.Event)
     _receivers: list[ReceiverProcess] = field(default_factory=list)
-    _awake_since: datetime = field(default_factory=_now)
+    _awake_since: datetime = _NOT_YET
 
     def ask_to_stop(self) -> None:
         """End `run` soon; takes no lock, so that a signal handler may call it."""
@@ -177,7 +179,7 @@ class Node:
         """Start a receiver in the place of a dead one, whose index rows died with it."""
         dead = self._receivers[index]
         log.error("receiver died, started anew", pid=dead.process.pid)
-        self._awake_since = _now()
+        self._awake_since = _NOT_YET
         spool.discard_temporaries(dead.process.pid)
         index_unknown(spool, ledger)
         self._receivers[index] = ReceiverProcess.start(self.settings, dead.port)

@@ -5,8 +5,8 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
+from ctypes import c_double
 from datetime import datetime
-from multiprocessing.sharedctypes import Synchronized
 
 import structlog
 
@@ -35,7 +35,7 @@ class Backlog:
         Shared memory for the time stamp of the oldest waiting row, 0 where none waits.
     """
 
-    def __init__(self, since: "Synchronized[float]") -> None:
+    def __init__(self, since: c_double) -> None:
         self._since = since
         self._times: deque[float] = deque()
         self._lock = threading.Lock()

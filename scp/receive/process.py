@@ -5,11 +5,12 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from ctypes import c_double
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
-from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.sharedctypes import RawValue
 from pathlib import Path
 
 import structlog
@@ -45,7 +46,7 @@ class ReceiverProcess:
     process: SpawnProcess
     line: Connection
     port: int
-    backlog_since: "Synchronized[float]"
+    backlog_since: c_double
 
     @classmethod
     def start(cls, settings: Settings, port: int) -> "ReceiverProcess":
@@ -59,7 +60,7 @@ class ReceiverProcess:
         node = settings.node.model_copy(update={"port": port})
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        backlog_since = context.Value("d", 0.0)
+        backlog_since = RawValue(c_double, 0.0)
         process = context.Process(
             target=_receive_until_closed,
             args=(settings.model_copy(update={"node": node}), theirs, backlog_since),
@@ -111,9 +112,7 @@ def _first_word(line: Connection) -> int | str:
     return f"the receiver process was not ready within {_START_TIMEOUT_S:g} s, or ended"
 
 
-def _receive_until_closed(
-    settings: Settings, line: Connection, backlog_since: "Synchronized[float]"
-) -> None:
+def _receive_until_closed(settings: Settings, line: Connection, backlog_since: c_double) -> None:
     """The process's whole life.
 
     It ends by ``_exit``: threads of associations whose peer has stalled would keep it alive.
@@ -131,8 +130,8 @@ def _receive_until_closed(
         return
     index.start()
     receiver.start()
-    line.send(receiver.port)
     with suppress(EOFError, OSError):
+        line.send(receiver.port)
         line.recv()
     receiver.stop(_ASSOCIATION_GRACE_S)
     index.close(_INDEX_GRACE_S)

@@ -1,7 +1,6 @@
 """The whole way with real peers: storescu sends, the node works, Orthanc receives."""
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 
 from pipeline.phantom import chest_phantom, write_phantom
 from tests.support.node import AE_TITLE, NodeProcess, running
-from tests.support.orthanc import Orthanc, running_orthanc
+from tests.support.orthanc import Orthanc
 from tests.support.tools import dciodvfy_errors, require, store
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -18,20 +17,6 @@ REAL_CHEST = SHARED / "chest_ct_lungdx_a0002_b40f"
 SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 
 pytestmark = pytest.mark.peers
-
-
-@pytest.fixture
-def orthanc(tmp_path: Path) -> Iterator[Orthanc]:
-    """An empty Orthanc."""
-    with running_orthanc(tmp_path / "orthanc") as server:
-        yield server
-
-
-@pytest.fixture
-def node(tmp_path: Path, orthanc: Orthanc) -> Iterator[NodeProcess]:
-    """A node that delivers to Orthanc."""
-    with running(NodeProcess(tmp_path / "node", orthanc.destination)) as process:
-        yield process
 
 
 def test_echoscu_is_answered(tmp_path: Path) -> None:
@@ -45,22 +30,22 @@ def test_echoscu_is_answered(tmp_path: Path) -> None:
 
 
 def test_phantom_comes_back_as_seg_and_mip(
-    tmp_path: Path, node: NodeProcess, orthanc: Orthanc
+    tmp_path: Path, orthanc_node: NodeProcess, orthanc: Orthanc
 ) -> None:
     """A phantom sent by storescu arrives at Orthanc as SEG and MIP of the same study, valid."""
     source = write_phantom(tmp_path / "phantom", chest_phantom(slices=64, size=256))
-    store(tmp_path / "phantom", AE_TITLE, node.port)
-    _check_results(tmp_path, node, orthanc, source)
+    store(tmp_path / "phantom", AE_TITLE, orthanc_node.port)
+    _check_results(tmp_path, orthanc_node, orthanc, source)
 
 
 def test_real_chest_ct_comes_back_as_seg_and_mip(
-    tmp_path: Path, node: NodeProcess, orthanc: Orthanc
+    tmp_path: Path, orthanc_node: NodeProcess, orthanc: Orthanc
 ) -> None:
     """Both lungs of a real CT are found on their own sides, and the results are valid."""
     if not REAL_CHEST.exists():
         pytest.skip(f"{REAL_CHEST.name} of the shared data is not beside this checkout")
-    store(REAL_CHEST, AE_TITLE, node.port)
-    _check_results(tmp_path, node, orthanc, sorted(REAL_CHEST.iterdir()))
+    store(REAL_CHEST, AE_TITLE, orthanc_node.port)
+    _check_results(tmp_path, orthanc_node, orthanc, sorted(REAL_CHEST.iterdir()))
 
 
 def _check_results(tmp_path: Path, node: NodeProcess, orthanc: Orthanc, source: list[Path]) -> None:

@@ -1,16 +1,11 @@
 """kill -9 of the node at three moments: the same results arrive once."""
 
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from config import AeTitle, PeerAddress
 from pipeline.phantom import chest_phantom, write_phantom
-from scp.ledger import Ledger
-from scp.ledger.jobs import JobLine, job_lines
-from scp.ledger.series import all_series
 from scp.send import StoreAssociation
 from scp.spool import Spool
 from scp.state_folder import StateFolder
@@ -46,57 +41,16 @@ def expected(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> set[str
         return set(orthanc.instances())
 
 
-@pytest.fixture
-def orthanc(tmp_path: Path) -> Iterator[Orthanc]:
-    """An empty Orthanc."""
-    with running_orthanc(tmp_path / "orthanc") as server:
-        yield server
+def state(node: NodeProcess) -> str:
+    """The only job's state."""
+    jobs = node.jobs()["jobs"]
+    return jobs[0]["state"] if jobs else ""
 
 
-@pytest.fixture
-def node(tmp_path: Path, orthanc: Orthanc) -> Iterator[NodeProcess]:
-    """A node that delivers to Orthanc."""
-    with running(NodeProcess(tmp_path / "node", orthanc.destination)) as process:
-        yield process
-
-
-class Watch:
-    """Looks into a node's ledger from outside."""
-
-    def __init__(self, node: NodeProcess) -> None:
-        self._ledger = Ledger(StateFolder(node.state).ledger)
-
-    def close(self) -> None:
-        """Close the ledger."""
-        self._ledger.close()
-
-    def line(self) -> JobLine | None:
-        """The only job, once there is one."""
-        with self._ledger.read() as connection:
-            lines = job_lines(connection)
-        return lines[0] if lines else None
-
-    def state(self) -> str:
-        """The only job's state."""
-        line = self.line()
-        return line.job.state.value if line else ""
-
-    def delivered(self) -> int:
-        """How many results are confirmed."""
-        line = self.line()
-        return line.delivered if line else 0
-
-    def received(self) -> int:
-        """How many instances the index knows."""
-        with self._ledger.read() as connection:
-            return sum(count for _, count in all_series(connection))
-
-
-@pytest.fixture
-def watch(node: NodeProcess) -> Iterator[Watch]:
-    """Looks into the node's ledger."""
-    with closing(Watch(node)) as watch:
-        yield watch
+def delivered(node: NodeProcess) -> int:
+    """How many results the PACS has confirmed."""
+    jobs = node.jobs()["jobs"]
+    return jobs[0]["delivered"] if jobs else 0
 
 
 def check_once(node: NodeProcess, orthanc: Orthanc, expected: set[str]) -> None:
@@ -109,8 +63,7 @@ def check_once(node: NodeProcess, orthanc: Orthanc, expected: set[str]) -> None:
 
 @pytest.mark.parametrize("group", [False, True], ids=["node", "node and children"])
 def test_kill_after_the_first_acknowledged_instance(
-    node: NodeProcess,
-    watch: Watch,
+    orthanc_node: NodeProcess,
     orthanc: Orthanc,
     phantom: Path,
     expected: set[str],
@@ -119,22 +72,21 @@ def test_kill_after_the_first_acknowledged_instance(
 ) -> None:
     """What was acknowledged before the kill is there after it; the rest is sent again."""
     first = sorted(phantom.iterdir())[0]
-    peer = PeerAddress(AeTitle(AE_TITLE), "127.0.0.1", node.port)
+    peer = PeerAddress(AeTitle(AE_TITLE), "127.0.0.1", orthanc_node.port)
     with StoreAssociation("TEST", peer, [CT], 10.0) as association:
         assert association.send(first, CT) == 0
-        node.kill(group=group)
-    node.start()
-    names = list(Spool(StateFolder(node.state).spool).names())
+        orthanc_node.kill(group=group)
+    orthanc_node.start()
+    names = list(Spool(StateFolder(orthanc_node.state).spool).names())
     assert len(names) == 1
-    assert watch.received() == 1
-    store(phantom, AE_TITLE, node.port)
-    check_once(node, orthanc, expected)
+    assert orthanc_node.jobs()["series"][0]["instances"] == 1
+    store(phantom, AE_TITLE, orthanc_node.port)
+    check_once(orthanc_node, orthanc, expected)
 
 
 @pytest.mark.parametrize("group", [False, True], ids=["node", "node and children"])
 def test_kill_during_the_job(
-    node: NodeProcess,
-    watch: Watch,
+    orthanc_node: NodeProcess,
     orthanc: Orthanc,
     phantom: Path,
     expected: set[str],
@@ -142,21 +94,18 @@ def test_kill_during_the_job(
     group: bool,
 ) -> None:
     """A job that was running is run again, with the same results."""
-    store(phantom, AE_TITLE, node.port)
-    wait_for("the job to run", lambda: watch.state() == "running")
-    node.kill(group=group)
-    assert watch.state() == "running"
-    node.start()
-    check_once(node, orthanc, expected)
-    line = watch.line()
-    assert line is not None
-    assert line.job.attempts == 2
+    store(phantom, AE_TITLE, orthanc_node.port)
+    wait_for("the job to run", lambda: state(orthanc_node) == "running")
+    orthanc_node.kill(group=group)
+    assert state(orthanc_node) == "running"
+    orthanc_node.start()
+    check_once(orthanc_node, orthanc, expected)
+    assert orthanc_node.jobs()["jobs"][0]["attempts"] == 2
 
 
 @pytest.mark.parametrize("group", [False, True], ids=["node", "node and children"])
 def test_kill_during_delivery(
-    node: NodeProcess,
-    watch: Watch,
+    orthanc_node: NodeProcess,
     orthanc: Orthanc,
     phantom: Path,
     expected: set[str],
@@ -164,9 +113,9 @@ def test_kill_during_delivery(
     group: bool,
 ) -> None:
     """What was delivered is not made again under other UIDs; the rest follows."""
-    store(phantom, AE_TITLE, node.port)
-    wait_for("some results to be delivered", lambda: watch.delivered() >= 3, 120.0)
-    node.kill(group=group)
-    assert 3 <= watch.delivered() < len(expected)
-    node.start()
-    check_once(node, orthanc, expected)
+    store(phantom, AE_TITLE, orthanc_node.port)
+    wait_for("some results to be delivered", lambda: delivered(orthanc_node) >= 3, 120.0)
+    orthanc_node.kill(group=group)
+    assert 3 <= delivered(orthanc_node) < len(expected)
+    orthanc_node.start()
+    check_once(orthanc_node, orthanc, expected)

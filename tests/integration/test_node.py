@@ -21,7 +21,8 @@ from pydicom.uid import ExplicitVRLittleEndian
 from pipeline.phantom import chest_phantom, phantom_instances
 from scp.demo.stand_in import AE_TITLE as PACS_AE_TITLE
 from scp.demo.stand_in import StandInPacs
-from tests.support.node import Destination, NodeProcess, free_port, running
+from scp.demo.watch import free_port
+from tests.support.node import Destination, NodeProcess, running
 from tests.support.sending import send
 from tests.support.waiting import wait_for
 

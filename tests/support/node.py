@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from config import AeTitle, PeerAddress
+from scp.demo.watch import free_port
 from scp.ledger import Ledger
 from scp.ledger.jobs import job_lines
 from scp.ledger.series import all_series
@@ -22,13 +22,6 @@ from scp.summary import document
 from tests.support.waiting import wait_for
 
 AE_TITLE = "HOUNSFIELD"
-
-
-def free_port() -> int:
-    """A TCP port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
-from tests.support.node import Destination, free_port
+from scp.demo.watch import free_port
+from tests.support.node import Destination
 from tests.support.tools import require
 from tests.support.waiting import wait_for
 
