@@ -1,6 +1,7 @@
 """The demonstration's course: phantom, node, PACS, sending, watching, pictures."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,7 @@ _QUIET_TIME_S = 3.0
 _DEADLINE_S = 600.0
 _POLL_S = 0.1
 _STOP_TIMEOUT_S = 30.0
+_OWN_COMMAND = Path(sys.executable).with_name("hounsfield")
 _SETTINGS = """\
 # Written by 'hounsfield demo'.
 [node]
@@ -293,10 +295,15 @@ def _stay(console: Console, folder: Path, peer: PeerAddress, pacs_port: int, sit
         f"\nNode and PACS run on. With DCMTK's tools, try:\n"
         f"  echoscu -aec {peer.ae_title} {peer.host} {peer.port}\n"
         f"  storescu -aec {peer.ae_title} {peer.host} {peer.port} +sd +r {other}\n"
-        f"  hounsfield jobs --config {site}\n"
-        f"  hounsfield echo {AE_TITLE}@127.0.0.1:{pacs_port}\n"
+        f"  {_command()} jobs --config {site}\n"
+        f"  {_command()} echo {AE_TITLE}@127.0.0.1:{pacs_port}\n"
         "Ctrl-C stops both."
     )
     with suppress(KeyboardInterrupt):
         while True:
             time.sleep(1)
+
+
+def _command() -> str:
+    """How this machine's user calls us: by name where that is found."""
+    return "hounsfield" if shutil.which("hounsfield") else str(_OWN_COMMAND)

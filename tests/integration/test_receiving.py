@@ -7,14 +7,16 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, JPEGLSLossless
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
+from pynetdicom.presentation import build_context
 
 from config import AeTitle, PeerAddress
 from pipeline.instance import data_set_digest
 from pipeline.phantom import chest_phantom, phantom_instances
 from scp.demo.stand_in import AE_TITLE, StandInPacs
+from scp.receive.contexts import IMAGE_CLASSES, TRANSFER_SYNTAXES
 from scp.send import AssociationError, StoreAssociation, echo
 from scp.status import Status
 from tests.support.waiting import wait_for
@@ -131,3 +133,22 @@ def _associate(pacs: StandInPacs) -> Association:
     association = entity.associate("127.0.0.1", pacs.port, ae_title=AE_TITLE)
     assert association.is_established
     return association
+
+
+@pytest.mark.parametrize("sop_class", IMAGE_CLASSES, ids=IMAGE_CLASSES.get)
+def test_every_image_class_is_taken_in_every_syntax(pacs: StandInPacs, sop_class: str) -> None:
+    """CT, MR, PET and their enhanced forms, compressed or not."""
+    entity = ApplicationEntity("TEST")
+    entity.requested_contexts = [build_context(sop_class, syntax) for syntax in TRANSFER_SYNTAXES]
+    association = entity.associate("127.0.0.1", pacs.port, ae_title=AE_TITLE)
+    accepted = [context.transfer_syntax[0] for context in association.accepted_contexts]
+    association.release()
+    assert accepted == list(TRANSFER_SYNTAXES)
+
+
+def test_a_deflated_syntax_is_not_negotiated(pacs: StandInPacs) -> None:
+    """A small message could inflate without bound."""
+    entity = ApplicationEntity("TEST")
+    entity.requested_contexts = [build_context(CT, DeflatedExplicitVRLittleEndian)]
+    association = entity.associate("127.0.0.1", pacs.port, ae_title=AE_TITLE)
+    assert association.accepted_contexts == []
