@@ -144,10 +144,10 @@ def _are_numbers(value: object, count: int) -> bool:
 
 def data_set_digest(part10: bytes) -> str:
     """SHA-256 (hex) of a Part 10 file's data set, from the end of its file meta information."""
-    return hashlib.sha256(memoryview(part10)[_data_set_offset(part10) :]).hexdigest()
+    return hashlib.sha256(memoryview(part10)[data_set_offset(part10) :]).hexdigest()
 
 
-def _data_set_offset(part10: bytes) -> int:
+def data_set_offset(part10: bytes) -> int:
     """Where the data set begins, by File Meta Information Group Length (0002,0000)."""
     start = _PREAMBLE_AND_PREFIX
     element = part10[start : start + _GROUP_LENGTH_ELEMENT]

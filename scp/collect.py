@@ -11,7 +11,7 @@ import structlog
 from pydicom.dataset import Dataset
 from sqlalchemy import Connection
 
-from config import Settings
+from config import Route, Settings
 from pipeline.errors import UnreadableInstanceError
 from pipeline.instance import read_instance
 from scp.ledger import Ledger, SeriesState
@@ -82,7 +82,7 @@ class Collector:
     settings: Settings
     awake_since: Callable[[], datetime]
     waits_since: Callable[[], datetime | None]
-    _quiet_times_s: dict[tuple[int, int], float] = field(default_factory=dict)
+    _verdicts: dict[tuple[int, int], list[Verdict]] = field(default_factory=dict)
 
     def tick(self, now: datetime) -> None:
         """Conclude every series that is complete now."""
@@ -94,27 +94,25 @@ class Collector:
         for series in waiting:
             if not is_complete(series, shortest, awake_since=awake_since, now=known_until):
                 continue
-            quiet = self._quiet_time_s(series)
+            verdicts = self._judged(series)
+            quiet = max((route.quiet_time_s for route in _taken(verdicts)), default=_FLOOR_S)
             if is_complete(series, quiet, awake_since=awake_since, now=known_until):
-                self._conclude(series, now)
-                self._quiet_times_s.pop((series.id, series.revision), None)
+                self._conclude(series, verdicts, now)
+                self._verdicts.pop((series.id, series.revision), None)
 
-    def _quiet_time_s(self, series: Series) -> float:
-        """The longest quiet time among the routes that take the series; read once a revision."""
+    def _judged(self, series: Series) -> list[Verdict]:
+        """The routes' verdicts; a header is read once for each revision."""
         key = (series.id, series.revision)
-        if key not in self._quiet_times_s:
-            with self.ledger.read() as connection:
-                first = instances_of(connection, series.id)[:1]
-            taken = [verdict.route for verdict in self._judge(series, first) if verdict.is_taken]
-            self._quiet_times_s[key] = max(
-                (route.quiet_time_s for route in taken), default=_FLOOR_S
-            )
-        return self._quiet_times_s[key]
+        if key not in self._verdicts:
+            self._verdicts[key] = self._judge(series)
+        return self._verdicts[key]
 
-    def _judge(self, series: Series, instances: Sequence[IndexedInstance]) -> list[Verdict]:
+    def _judge(self, series: Series) -> list[Verdict]:
+        with self.ledger.read() as connection:
+            first = instances_of(connection, series.id)[0]
         header: Dataset | None = None
         with suppress(UnreadableInstanceError):
-            header = read_instance(self.spool.path(instances[0].name)).header
+            header = read_instance(self.spool.path(first.name)).header
         facts = SeriesFacts(
             modality=series.modality,
             calling_ae_title=series.calling_ae_title,
@@ -123,9 +121,7 @@ class Collector:
         )
         return judge(self.settings.routes, facts)
 
-    def _conclude(self, series: Series, now: datetime) -> None:
-        with self.ledger.read() as connection:
-            verdicts = self._judge(series, instances_of(connection, series.id))
+    def _conclude(self, series: Series, verdicts: Sequence[Verdict], now: datetime) -> None:
         with self.ledger.write() as connection:
             instances = instances_of(connection, series.id)
             conclusion = self._conclusion(connection, series, instances, verdicts, now)
@@ -145,7 +141,6 @@ class Collector:
     ) -> Conclusion:
         if is_own_result(connection, series.series_instance_uid):
             return Conclusion(SeriesState.OWN_RESULT, "one of this node's own results, sent back")
-        taken = [verdict.route for verdict in verdicts if verdict.is_taken]
         failure = why_no_volume(instances)
         common: dict[str, Any] = {
             "series_id": series.id,
@@ -158,7 +153,7 @@ class Collector:
             NewJob(
                 route=route.name, pipeline=name, destinations=tuple(route.destinations), **common
             )
-            for route in taken
+            for route in _taken(verdicts)
             for name in route.pipelines
         )
         if failure:
@@ -167,6 +162,10 @@ class Collector:
         if not jobs:
             return Conclusion(SeriesState.UNROUTED, explain(verdicts))
         return Conclusion(SeriesState.COMPLETE, jobs=jobs)
+
+
+def _taken(verdicts: Sequence[Verdict]) -> list[Route]:
+    return [verdict.route for verdict in verdicts if verdict.is_taken]
 
 
 def why_no_volume(instances: Sequence[IndexedInstance]) -> str:

@@ -9,13 +9,14 @@ import pydicom
 import structlog
 from pydicom.errors import InvalidDicomError
 
+from pipeline.instance import data_set_offset
 from scp.ledger import Ledger
 from scp.ledger.series import ReceivedInstance, index_instances, known_names
 from scp.receive.identifiers import PARSE_ERRORS, UnusableDataSetError, read_identifiers
-from scp.spool import Spool
+from scp.receive.store import index_row
+from scp.spool import Reception, Spool, SpooledInstance
 
 _BATCH = 500
-_PREAMBLE_AND_PREFIX = 132
 
 log = structlog.get_logger()
 
@@ -65,19 +66,19 @@ def _row(name: str, path: Path) -> ReceivedInstance:
     """The index row of a file: its meta information tells how it came."""
     meta = pydicom.filereader.read_file_meta_info(path)
     content = path.read_bytes()
-    offset = _PREAMBLE_AND_PREFIX + 12 + int(meta.FileMetaInformationGroupLength)
-    data_set = memoryview(content)[offset:]
+    data_set = memoryview(content)[data_set_offset(content) :]
     identifiers = read_identifiers(data_set, meta.TransferSyntaxUID)
-    return ReceivedInstance(
-        name=name,
-        sop_instance_uid=identifiers.sop_instance_uid,
+    reception = Reception(
         sop_class_uid=identifiers.sop_class_uid,
+        sop_instance_uid=identifiers.sop_instance_uid,
         transfer_syntax_uid=str(meta.TransferSyntaxUID),
-        study_instance_uid=identifiers.study_instance_uid,
-        series_instance_uid=identifiers.series_instance_uid,
-        modality=identifiers.modality[:16],
         calling_ae_title=str(meta.SendingApplicationEntityTitle).strip(),
         called_ae_title=str(meta.ReceivingApplicationEntityTitle).strip(),
+    )
+    spooled = SpooledInstance(
+        name=name,
         size_bytes=len(data_set),
+        is_new=False,
         received_at=datetime.fromtimestamp(path.stat().st_mtime, UTC),
     )
+    return index_row(reception, identifiers, spooled)

@@ -53,8 +53,8 @@ class EmbeddedCluster:
             silence_logs=logging.CRITICAL,
         )
         self._client = Client(self._cluster, set_as_default=False)
-        self._client.subscribe_topic(_STAGES, self._note_stage)
         self._stages: dict[int, str] = {}
+        self._client.subscribe_topic(_STAGES, self._note_stage)
 
     @property
     def workers(self) -> int:
@@ -71,6 +71,7 @@ class EmbeddedCluster:
 
     def submit(self, order: JobOrder) -> "Future[JobReport]":
         """Send a job to a worker."""
+        self._stages.pop(order.job_id, None)
         return self._client.submit(_run_on_worker, order, pure=False)
 
     def stop_job(self, future: "Future[JobReport]") -> None:

@@ -33,16 +33,27 @@ class Backlog:
     ----------
     since
         Shared memory for the time stamp of the oldest waiting row, 0 where none waits.
+    limit
+        Rows that may wait at one time.
     """
 
-    def __init__(self, since: c_double) -> None:
+    def __init__(self, since: c_double, limit: int = _BACKLOG) -> None:
         self._since = since
+        self._limit = limit
         self._times: deque[float] = deque()
         self._lock = threading.Lock()
 
     def add(self, received_at: datetime) -> None:
-        """Count a row that waits from now on."""
+        """Count a row that waits from now on.
+
+        Raises
+        ------
+        IndexBacklogError
+            Too many rows wait; this one is not counted.
+        """
         with self._lock:
+            if len(self._times) >= self._limit:
+                raise IndexBacklogError(f"{self._limit} index rows wait for the ledger")
             self._times.append(received_at.timestamp())
             self._since.value = self._times[0]
 
@@ -71,10 +82,10 @@ class IndexWriter:
     acknowledgement ever waits for the ledger.
     """
 
-    def __init__(self, ledger: Ledger, backlog: "Backlog") -> None:
+    def __init__(self, ledger: Ledger, backlog: Backlog) -> None:
         self._ledger = ledger
         self._backlog = backlog
-        self._rows: queue.Queue[ReceivedInstance | None] = queue.Queue(_BACKLOG)
+        self._rows: queue.SimpleQueue[ReceivedInstance | None] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._write_batches, name="index", daemon=True)
 
@@ -91,16 +102,12 @@ class IndexWriter:
             Too many rows wait.
         """
         self._backlog.add(row.received_at)
-        try:
-            self._rows.put_nowait(row)
-        except queue.Full:
-            raise IndexBacklogError(f"{_BACKLOG} index rows wait for the ledger") from None
+        self._rows.put(row)
 
     def close(self, timeout_s: float) -> None:
         """Write what waits, then stop; what is left after the timeout the next start finds."""
         self._closing.set()
-        with suppress(queue.Full):
-            self._rows.put_nowait(None)
+        self._rows.put(None)
         self._thread.join(timeout_s)
 
     def _write_batches(self) -> None:

@@ -11,11 +11,10 @@ from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from multiprocessing.sharedctypes import RawValue
-from pathlib import Path
 
 import structlog
 
-from config import NodeSettings, Settings
+from config import Settings
 from scp.ledger import Ledger
 from scp.log import configure_logging
 from scp.receive.index import Backlog, IndexWriter
@@ -27,6 +26,7 @@ from scp.state_folder import StateFolder
 _ASSOCIATION_GRACE_S = 2.0
 _INDEX_GRACE_S = 2.0
 _START_TIMEOUT_S = 60.0
+_MIB = 2**20
 _STOP_TIMEOUT_S = _ASSOCIATION_GRACE_S + _INDEX_GRACE_S + 1.0
 
 log = structlog.get_logger()
@@ -123,8 +123,9 @@ def _receive_until_closed(settings: Settings, line: Connection, backlog_since: c
     folder = StateFolder(settings.node.state_folder)
     ledger = Ledger(folder.ledger)
     index = IndexWriter(ledger, Backlog(backlog_since))
+    spool = Spool(folder.spool, reserve_bytes=settings.node.free_space_reserve_mb * _MIB)
     try:
-        receiver = Receiver(settings.node, StoreHandler(_spool(settings.node, folder.path), index))
+        receiver = Receiver(settings.node, StoreHandler(spool, index))
     except OSError as error:
         line.send(f"{settings.node.host}:{settings.node.port} cannot be bound: {error.strerror}")
         return
@@ -138,7 +139,3 @@ def _receive_until_closed(settings: Settings, line: Connection, backlog_since: c
     ledger.close()
     sys.stderr.flush()
     os._exit(0)
-
-
-def _spool(node: NodeSettings, folder: Path) -> Spool:
-    return Spool(folder / "spool", reserve_bytes=node.free_space_reserve_mb * 2**20)

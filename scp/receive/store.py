@@ -103,7 +103,7 @@ class StoreHandler:
         identifiers = _checked(request)
         try:
             spooled = self.spool.store(request.reception, request.data_set)
-            self.index.add(_row(request.reception, identifiers, spooled))
+            self.index.add(index_row(request.reception, identifiers, spooled))
         except (SpoolFullError, IndexBacklogError) as error:
             log.error("out of resources", error=str(error))  # noqa: TRY400 - no traceback wanted
             raise RefusedError(Status.OUT_OF_RESOURCES, "Out of resources, send later") from error
@@ -137,9 +137,10 @@ def _checked(request: StoreRequest) -> Identifiers:
     return identifiers
 
 
-def _row(
+def index_row(
     reception: Reception, identifiers: Identifiers, spooled: SpooledInstance
 ) -> ReceivedInstance:
+    """The index row of an instance that is safe in the spool."""
     return ReceivedInstance(
         name=spooled.name,
         sop_instance_uid=identifiers.sop_instance_uid,

@@ -6,9 +6,11 @@ from ctypes import c_double
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from scp.ledger import Ledger
 from scp.ledger.series import all_series
-from scp.receive.index import Backlog, IndexWriter
+from scp.receive.index import Backlog, IndexBacklogError, IndexWriter
 from tests.support.waiting import wait_for
 from tests.unit.scp.test_ledger import received
 
@@ -24,6 +26,17 @@ def test_backlog_tells_the_oldest_waiting_row() -> None:
     assert since.value == NOW.timestamp()
     backlog.remove(1)
     assert since.value == NOW.timestamp() + 5
+    backlog.remove(1)
+    assert since.value == 0.0
+
+
+def test_a_row_that_is_refused_does_not_count_as_waiting() -> None:
+    """Else no series would ever be concluded again."""
+    since = c_double(0.0)
+    backlog = Backlog(since, limit=1)
+    backlog.add(NOW)
+    with pytest.raises(IndexBacklogError, match="1 index rows wait"):
+        backlog.add(NOW + timedelta(seconds=5))
     backlog.remove(1)
     assert since.value == 0.0
 
