@@ -3,8 +3,10 @@
 from config.crosscheck import read_parameters
 from config.model import Settings, StepSettings
 from config.problems import Problem, SettingsError
+from config.rebuild import RebuildSettings
 from pipeline.algorithms import registry
 from pipeline.run import Pipeline, Step
+from pipeline.volume import Fill, Phases, RebuildPolicy, Tilt
 
 
 def build_pipeline(settings: Settings, name: str) -> Pipeline:
@@ -25,6 +27,18 @@ def build_pipeline(settings: Settings, name: str) -> Pipeline:
         steps=tuple(_step(step) for step in settings.pipelines[name].steps),
         first_series_number=settings.results.first_series_number,
         content_qualification=settings.results.content_qualification,
+        rebuild=_rebuild_policy(settings.pipelines[name].rebuild),
+    )
+
+
+def _rebuild_policy(settings: RebuildSettings) -> RebuildPolicy:
+    return RebuildPolicy(
+        phases=Phases(settings.phases),
+        phase=settings.phase,
+        fill=Fill(settings.fill),
+        tilt=Tilt(settings.tilt),
+        tolerance_mm=settings.tolerance_mm,
+        tolerance_share=settings.tolerance_share,
     )
 
 

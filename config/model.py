@@ -11,6 +11,7 @@ from config.node import (
     NodeSettings,
     ResultsSettings,
 )
+from config.rebuild import RebuildSettings
 from config.routes import Array, Peer, Route
 from config.section import Name, Section
 
@@ -33,6 +34,9 @@ class PipelineSettings(Section):
 
     steps: Annotated[Array[StepSettings], Field(min_length=1)]
     """The algorithms, in the order of their results' series numbers."""
+
+    rebuild: RebuildSettings = RebuildSettings()
+    """How volumes are rebuilt from series that are no plain stack of slices."""
 
 
 class Settings(Section):

@@ -1,23 +1,16 @@
-"""One received instance: its header, its identity, its decoded pixels."""
+"""One received instance: its header, its identity, where its pixels are."""
 
 import hashlib
-import struct
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pydicom
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import UID, ImplicitVRLittleEndian
 
-from pipeline.errors import PixelDecodeError, UnreadableInstanceError
+from pipeline.elements import PixelLocation, data_set_offset, read_header
+from pipeline.errors import UnreadableInstanceError
 
-_PREAMBLE_AND_PREFIX = 132
-_GROUP_LENGTH_ELEMENT = 12
 _ANY_SANE_NUMBER = 1e7
 _NUMBERS = {
     "InstanceNumber": 1,
@@ -40,18 +33,6 @@ _DAMAGED_HEADER_ERRORS = (
     TypeError,
     ValueError,
 )
-_DECODER_ERRORS = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -66,15 +47,17 @@ class Instance:
         The data set without pixel data. Not to be changed: copy it first.
     transfer_syntax_uid
         The syntax the file is kept in.
-    digest
-        SHA-256 (hex) of the bytes of the data set as stored, file meta information left out:
-        the same for the same bytes whoever wrote the file around them.
+    pixels
+        Where its pixel data is; None where it has none.
+    file_size
+        In bytes.
     """
 
     path: Path
     header: Dataset
     transfer_syntax_uid: str
-    digest: str
+    pixels: PixelLocation | None
+    file_size: int
 
     @property
     def sop_instance_uid(self) -> str:
@@ -93,43 +76,54 @@ class Instance:
 
 
 def read_instance(path: Path) -> Instance:
-    """Read the header of a Part 10 file and the digest of its data set.
+    """Read the header of a Part 10 file.
 
     Raises
     ------
     UnreadableInstanceError
-        The file is not there, or is no DICOM.
+        The file is not there, is no DICOM, or its header is damaged.
     """
     try:
-        content = path.read_bytes()
-        header = pydicom.dcmread(BytesIO(content), stop_before_pixels=True)
-        _check_numbers(path, header)
+        header = read_header(path)
+        check_numbers(path.name, header.elements)
     except OSError as error:
         raise UnreadableInstanceError(f"{path.name} cannot be read: {error.strerror}.") from error
     except InvalidDicomError as error:
-        raise UnreadableInstanceError(f"{path.name} is no DICOM Part 10 file.") from error
+        raise UnreadableInstanceError(
+            f"{path.name} is no DICOM Part 10 file that can be read."
+        ) from error
     except _DAMAGED_HEADER_ERRORS as error:
         raise UnreadableInstanceError(
             f"The header of {path.name} is damaged ({type(error).__name__})."
         ) from error
     for keyword in ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID"):
-        if not header.get(keyword):
+        if not header.elements.get(keyword):
             raise UnreadableInstanceError(f"{path.name} lacks its {keyword}.")
     return Instance(
-        path=path,
-        header=header,
-        transfer_syntax_uid=str(header.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian)),
-        digest=data_set_digest(content),
+        path, header.elements, header.transfer_syntax_uid, header.pixels, header.file_size
     )
 
 
-def _check_numbers(path: Path, header: Dataset) -> None:
-    """Raise where a number that the rebuild needs is none; pydicom only warns of it."""
+def check_numbers(name: str, header: Dataset) -> None:
+    """Look at the numbers that the rebuild needs; pydicom only warns of one that is none.
+
+    Parameters
+    ----------
+    name
+        What to call the instance where the header has no SOP Instance UID.
+    header
+        Its header, or that of one of its frames.
+
+    Raises
+    ------
+    UnreadableInstanceError
+        A value is no number, or beyond what can be.
+    """
     for keyword, count in _NUMBERS.items():
         value = header.get(keyword)
         if value not in (None, "") and not _are_numbers(value, count):
             raise UnreadableInstanceError(
-                f"{keyword} of {header.get('SOPInstanceUID', path.name)} is not {count} sound "
+                f"{keyword} of {header.get('SOPInstanceUID', name)} is not {count} sound "
                 "number(s): the header is damaged. Check the series where it was made."
             )
 
@@ -143,37 +137,24 @@ def _are_numbers(value: object, count: int) -> bool:
 
 
 def data_set_digest(part10: bytes) -> str:
-    """SHA-256 (hex) of a Part 10 file's data set, from the end of its file meta information."""
+    """SHA-256 (hex) of a Part 10 file's data set, from the end of its file meta information.
+
+    It is the same for the same bytes whoever wrote the file around them.
+    """
     return hashlib.sha256(memoryview(part10)[data_set_offset(part10) :]).hexdigest()
 
 
-def data_set_offset(part10: bytes) -> int:
-    """Where the data set begins, by File Meta Information Group Length (0002,0000)."""
-    start = _PREAMBLE_AND_PREFIX
-    element = part10[start : start + _GROUP_LENGTH_ELEMENT]
-    if element[:8] != b"\x02\x00\x00\x00UL\x04\x00":
-        return 0
-    return start + _GROUP_LENGTH_ELEMENT + int.from_bytes(element[8:], "little")
-
-
-def decode_pixels(instance: Instance) -> npt.NDArray[Any]:
-    """The stored pixel values of a single-frame instance.
-
-    Returns
-    -------
-    (row, column), the integer type that the header says.
+def instance_digest(instance: Instance) -> str:
+    """The digest of an instance's data set.
 
     Raises
     ------
-    PixelDecodeError
-        The pixel data is missing, cut short, or in a syntax or state that no decoder takes.
+    UnreadableInstanceError
+        The file can no longer be read.
     """
     try:
-        return np.asarray(pydicom.dcmread(instance.path).pixel_array)
-    except _DECODER_ERRORS as error:
-        syntax = UID(instance.transfer_syntax_uid).name
-        raise PixelDecodeError(
-            f"The pixel data of instance {instance.sop_instance_uid} ({syntax}) is missing, cut "
-            f"short or damaged ({type(error).__name__}). Send the series again, or check it where "
-            "it was made."
+        return data_set_digest(instance.path.read_bytes())
+    except OSError as error:
+        raise UnreadableInstanceError(
+            f"{instance.path.name} cannot be read: {error.strerror}."
         ) from error

@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from pydicom.dataset import Dataset
 from pipeline.algorithms import registry
 from pipeline.encode import ResultContext, encode
 from pipeline.errors import NotApplicableError
-from pipeline.instance import Instance, read_instance
-from pipeline.volume import Receipt, Volume, build_volume
+from pipeline.instance import Instance, instance_digest, read_instance
+from pipeline.kernels.compiled import threads
+from pipeline.volume import RebuildPolicy, Receipt, Volume, VolumeResult, build_volumes
+from pipeline.volume.pixels import PlaneDecoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +42,15 @@ class Pipeline:
         Series Number (0020,0011) of the first result; each further result takes the next.
     content_qualification
         Content Qualification (0018,9004) of the results: RESEARCH, PRODUCT or SERVICE.
+    rebuild
+        What is done with a series that is no plain stack of slices.
     """
 
     name: str
     steps: tuple[Step, ...]
     first_series_number: int = 9000
     content_qualification: str = "RESEARCH"
+    rebuild: RebuildPolicy = field(default_factory=RebuildPolicy)
 
     @property
     def settings_digest(self) -> str:
@@ -59,6 +65,7 @@ class Pipeline:
             ],
             "first_series_number": self.first_series_number,
             "content_qualification": self.content_qualification,
+            "rebuild": asdict(self.rebuild),
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -77,10 +84,18 @@ OnProgress = Callable[[Progress], None]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Outcome:
-    """What a pipeline made of a series: DICOM objects, series by series, and the receipt."""
+    """What a pipeline made of a series.
+
+    Parameters
+    ----------
+    series
+        DICOM objects, series by series.
+    receipts
+        How each volume that they came from was made.
+    """
 
     series: tuple[tuple[Dataset, ...], ...]
-    receipt: Receipt
+    receipts: tuple[Receipt, ...]
 
 
 def run_pipeline(
@@ -88,6 +103,7 @@ def run_pipeline(
     pipeline: Pipeline,
     *,
     content_time: datetime,
+    decoder: PlaneDecoder | None = None,
     on_progress: OnProgress = lambda _progress: None,
 ) -> Outcome:
     """Run a pipeline on the instances of one series.
@@ -101,6 +117,8 @@ def run_pipeline(
     content_time
         Written into the results (time zone aware). The same inputs, settings and time give the
         same bytes.
+    decoder
+        Who decodes pixels; this process by default.
     on_progress
         Told of each stage.
 
@@ -110,12 +128,19 @@ def run_pipeline(
         The series gives no result; the message says why.
     """
     instances = _read(paths, on_progress)
-    result = build_volume(
-        instances, on_slice=lambda done, of: on_progress(Progress("rebuild", done, of))
-    )
-    _check_modality(result.volume, pipeline)
-    series = _findings_to_series(result.volume, pipeline, content_time, on_progress)
-    return Outcome(series, result.receipt)
+    series: list[tuple[Dataset, ...]] = []
+    receipts = []
+    for result in build_volumes(
+        instances,
+        pipeline.rebuild,
+        decoder=decoder,
+        on_slice=lambda done, of: on_progress(Progress("rebuild", done, of)),
+    ):
+        _check_modality(result.volume, pipeline)
+        run = _Run(pipeline, result, content_time, pipeline.first_series_number + len(series))
+        series += run.findings_to_series(on_progress)
+        receipts.append(result.receipt)
+    return Outcome(tuple(series), tuple(receipts))
 
 
 def _read(paths: Sequence[Path], on_progress: OnProgress) -> list[Instance]:
@@ -138,27 +163,48 @@ def _check_modality(volume: Volume, pipeline: Pipeline) -> None:
             )
 
 
-def _findings_to_series(
-    volume: Volume, pipeline: Pipeline, content_time: datetime, on_progress: OnProgress
-) -> tuple[tuple[Dataset, ...], ...]:
-    digests = tuple(sorted(source.digest for source in volume.sources))
-    series: list[tuple[Dataset, ...]] = []
-    for step in pipeline.steps:
-        algorithm = registry.find(step.algorithm)
-        on_progress(Progress(f"run {step.algorithm}", 0, 1))
-        findings = algorithm.analyse(volume, step.parameters)
-        on_progress(Progress(f"run {step.algorithm}", 1, 1))
-        for number, finding in enumerate(findings, start=1):
-            on_progress(Progress(f"encode {step.algorithm}", number - 1, len(findings)))
-            context = ResultContext(
-                algorithm=algorithm.name,
-                algorithm_version=algorithm.version,
-                settings_digest=pipeline.settings_digest,
-                input_digests=digests,
-                content_time=content_time,
-                series_number=pipeline.first_series_number + len(series),
-                content_qualification=pipeline.content_qualification,
-            )
-            series.append(encode(finding, volume, context))
-            on_progress(Progress(f"encode {step.algorithm}", number, len(findings)))
-    return tuple(series)
+@dataclass(frozen=True, eq=False, slots=True)
+class _Run:
+    """A pipeline on one volume; its results take series numbers from the first one up."""
+
+    pipeline: Pipeline
+    result: VolumeResult
+    content_time: datetime
+    first_series_number: int
+
+    def findings_to_series(self, on_progress: OnProgress) -> list[tuple[Dataset, ...]]:
+        """Run every step and say what it finds in DICOM, series by series."""
+        digests = _digests(self.result.volume)
+        series: list[tuple[Dataset, ...]] = []
+        for step in self.pipeline.steps:
+            algorithm = registry.find(step.algorithm)
+            on_progress(Progress(f"run {step.algorithm}", 0, 1))
+            findings = algorithm.analyse(self.result.volume, step.parameters)
+            on_progress(Progress(f"run {step.algorithm}", 1, 1))
+            for number, finding in enumerate(findings, start=1):
+                on_progress(Progress(f"encode {step.algorithm}", number - 1, len(findings)))
+                context = self._context(algorithm, digests, len(series))
+                series.append(encode(finding, self.result.volume, context))
+                on_progress(Progress(f"encode {step.algorithm}", number, len(findings)))
+        return series
+
+    def _context(
+        self, algorithm: registry.Algorithm, digests: tuple[str, ...], number: int
+    ) -> ResultContext:
+        return ResultContext(
+            algorithm=algorithm.name,
+            algorithm_version=algorithm.version,
+            settings_digest=self.pipeline.settings_digest,
+            input_digests=digests,
+            content_time=self.content_time,
+            series_number=self.first_series_number + number,
+            content_qualification=self.pipeline.content_qualification,
+            receipt=self.result.receipt,
+        )
+
+
+def _digests(volume: Volume) -> tuple[str, ...]:
+    """The digest of each instance that the volume was made of, sorted."""
+    instances = {source.sop_instance_uid: source.instance for source in volume.sources}
+    with ThreadPoolExecutor(threads()) as pool:
+        return tuple(sorted(pool.map(instance_digest, instances.values())))

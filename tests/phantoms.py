@@ -1,7 +1,6 @@
 """Volumes for tests, made from the chest phantom without files."""
 
 import dataclasses
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from pipeline.geometry import Vector, VolumeGeometry
 from pipeline.instance import Instance
 from pipeline.phantom import ChestPhantom, phantom_instances
-from pipeline.volume import Volume
+from pipeline.volume import Frame, Volume
 
 _PADDING_HU = -2000
 _AIR_HU = -1000
@@ -46,15 +45,15 @@ def volume_from_phantom(
     return Volume(np.ascontiguousarray(voxels), geometry, sources)
 
 
-def _sources(phantom: ChestPhantom, geometry: VolumeGeometry) -> tuple[Instance, ...]:
+def _sources(phantom: ChestPhantom, geometry: VolumeGeometry) -> tuple[Frame, ...]:
     sources = []
     for index, header in enumerate(phantom_instances(phantom)):
         del header.PixelData
         header.ImagePositionPatient = [*geometry.origin_mm[:2], header.ImagePositionPatient[2]]
         header.ImageOrientationPatient = [*geometry.row_direction, *geometry.column_direction]
-        digest = hashlib.sha256(str(header.SOPInstanceUID).encode()).hexdigest()
         path = Path(f"phantom-{index}.dcm")
-        sources.append(Instance(path, header, str(ExplicitVRLittleEndian), digest))
+        instance = Instance(path, header, str(ExplicitVRLittleEndian), None, 0)
+        sources.append(Frame(instance, header))
     return tuple(sources)
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID, uuid5
 
 from pipeline.implementation import IMPLEMENTATION_VERSION_NAME
+from pipeline.volume import Receipt
 
 MANUFACTURER = "Hounsfield"
 
@@ -41,6 +42,8 @@ class ResultContext:
         Series Number (0020,0011).
     content_qualification
         Content Qualification (0018,9004): RESEARCH, PRODUCT or SERVICE.
+    receipt
+        How the volume was made; None where a caller has none.
     """
 
     algorithm: str
@@ -50,6 +53,7 @@ class ResultContext:
     content_time: datetime
     series_number: int
     content_qualification: str = "RESEARCH"
+    receipt: Receipt | None = None
 
     def __post_init__(self) -> None:
         if self.content_time.utcoffset() is None:
@@ -59,6 +63,11 @@ class ResultContext:
     def author(self) -> str:
         """Algorithm and version, for people."""
         return f"{self.algorithm} {self.algorithm_version}"
+
+    @property
+    def phase(self) -> str:
+        """Which of several volumes of the series this is, for people; else empty."""
+        return str(self.receipt.phase) if self.receipt and self.receipt.phase else ""
 
     def series_uid(self, finding: str) -> str:
         """Series Instance UID of a finding."""
@@ -83,6 +92,7 @@ class ResultContext:
             self.algorithm_version,
             self.settings_digest,
             *sorted(self.input_digests),
+            *([self.phase] if self.phase else []),
             finding,
             *role,
         )

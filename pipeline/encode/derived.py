@@ -7,7 +7,12 @@ from copy import copy
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, CTImageStorage
+from pydicom.uid import (
+    UID,
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    LegacyConvertedEnhancedCTImageStorage,
+)
 
 from pipeline.encode.attributes import CT_ACQUISITION, REQUIRED_OF_CT, SLICE
 from pipeline.encode.codes import SOURCE_IMAGE, code_item
@@ -19,14 +24,15 @@ from pipeline.encode.header import (
     result_header,
 )
 from pipeline.encode.part10 import set_file_meta
+from pipeline.encode.references import source_reference
 from pipeline.encode.stored_values import StoredForm, stored_form
 from pipeline.encode.values import decimal_string, own_text
 from pipeline.errors import EncodingError
 from pipeline.findings import DerivedVolume
-from pipeline.instance import Instance
-from pipeline.volume import Volume
+from pipeline.volume import Frame, Volume
 
 _SHORT_TEXT = 1024
+_CT_CLASSES = (CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
 
 
 def encode_derived_volume(
@@ -47,7 +53,8 @@ def encode_derived_volume(
         header=_series_header(finding, volume, context),
         form=stored_form(volume, finding.voxels),
         references=tuple(
-            _reference(source, preserved=finding.locations_preserved) for source in volume.sources
+            _reference(source, preserved=finding.locations_preserved and not volume.resampled)
+            for source in volume.sources
         ),
     )
     return tuple(series.image(index) for index in range(len(finding.voxels)))
@@ -97,13 +104,13 @@ def _check(finding: DerivedVolume, volume: Volume) -> None:
         {
             UID(str(source.header.get("SOPClassUID", ""))).name or "objects of no SOP Class"
             for source in volume.sources
-            if source.header.get("SOPClassUID") != CTImageStorage
+            if source.header.get("SOPClassUID") not in _CT_CLASSES
         }
     )
     if others:
         raise EncodingError(
             f"Series {volume.series_instance_uid} is {', '.join(others)}; a derived series is "
-            "made of CT Image Storage only. Take this step out of the route for such series."
+            "made of CT images only. Take this step out of the route for such series."
         )
     if finding.voxels.shape != volume.voxels.shape:
         raise EncodingError(
@@ -132,11 +139,9 @@ def _series_header(finding: DerivedVolume, volume: Volume, context: ResultContex
     return header
 
 
-def _reference(source: Instance, *, preserved: bool) -> Dataset:
+def _reference(source: Frame, *, preserved: bool) -> Dataset:
     """An item of Source Image Sequence (0008,2112)."""
-    item = Dataset()
-    item.ReferencedSOPClassUID = source.header.SOPClassUID
-    item.ReferencedSOPInstanceUID = source.sop_instance_uid
+    item = source_reference(source)
     item.SpatialLocationsPreserved = "YES" if preserved else "NO"
     item.PurposeOfReferenceCodeSequence = [code_item(SOURCE_IMAGE)]
     return item

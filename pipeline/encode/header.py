@@ -9,6 +9,7 @@ from pydicom.multival import MultiValue
 from pipeline.encode.attributes import PATIENT, REQUIRED_OF_PATIENT_AND_STUDY, SERIES, STUDY
 from pipeline.encode.context import MANUFACTURER, ResultContext, uid_from
 from pipeline.encode.equipment import contributing_equipment
+from pipeline.encode.receipt import add_receipt
 from pipeline.encode.values import LONG_STRING, character_set, normalised, own_text, utc_offset
 from pipeline.errors import EncodingError
 from pipeline.findings import Finding
@@ -88,6 +89,8 @@ def result_header(
     header.ContributingEquipmentSequence = contributing_equipment(source, context)
     _add_times(header, source, context)
     _add_character_set(header, source)
+    if context.receipt is not None:
+        add_receipt(header, context.receipt)
     return header
 
 
@@ -105,7 +108,8 @@ def _add_series(header: Dataset, finding: Finding, context: ResultContext) -> No
     """General Series and General Equipment: this software and its configuration."""
     header.SeriesInstanceUID = context.series_uid(finding.name)
     header.SeriesNumber = context.series_number
-    header.SeriesDescription = _series_description(finding.description, context.author)
+    description = ", ".join(filter(None, (finding.description, context.phase)))
+    header.SeriesDescription = _series_description(description, context.author)
     header.Manufacturer = MANUFACTURER
     header.ManufacturerModelName = own_text(f"{MANUFACTURER} {context.algorithm}")
     header.SoftwareVersions = own_text(context.author)

@@ -15,13 +15,14 @@ from highdicom.seg import (
 )
 from highdicom.sr import CodedConcept
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from pipeline.encode.attributes import REQUIRED_OF_PATIENT_AND_STUDY
 from pipeline.encode.codes import SEGMENTATION, code_item
-from pipeline.encode.context import MANUFACTURER, ResultContext
+from pipeline.encode.context import MANUFACTURER, ResultContext, uid_from
 from pipeline.encode.header import result_header
 from pipeline.encode.part10 import set_file_meta
+from pipeline.encode.references import instance_reference, source_reference
 from pipeline.encode.values import decimal_string, own_text
 from pipeline.errors import EncodingError
 from pipeline.findings import Code, LabelMap, Segment
@@ -42,6 +43,7 @@ def encode_label_map(
     _check(finding, volume)
     header = result_header(finding, volume, context)
     segmentation = _segmentation(finding, volume, context, header)
+    _refer_to_sources(segmentation, volume)
     segmentation.update(header)
     _set_dimension_organization(segmentation, context.dimension_organization_uid(finding.name))
     set_file_meta(segmentation)
@@ -109,10 +111,11 @@ def _segmentation(
 
 
 def _plain_sources(volume: Volume, header: Dataset) -> list[Dataset]:
-    """Headers of the source slices with their identity and geometry, and no more.
+    """A single-frame CT header for each source slice: its geometry under a stand-in's identity.
 
-    highdicom refuses patient and study values that the standard or a hospital allows; it is shown
-    empty ones, and the source's own go in afterwards.
+    highdicom refuses patient and study values that the standard or a hospital allows, and slices
+    that share an instance; it is shown empty values and an instance for each slice, and the
+    source's own go in afterwards.
     """
     first = volume.sources[0].header
     shared = Dataset()
@@ -120,7 +123,8 @@ def _plain_sources(volume: Volume, header: Dataset) -> list[Dataset]:
         setattr(shared, keyword, "")
     shared.SeriesInstanceUID = volume.series_instance_uid
     shared.Modality = volume.modality
-    for keyword in ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient"):
+    shared.Rows, shared.Columns = volume.voxels.shape[1:]
+    for keyword in ("PixelSpacing", "ImageOrientationPatient"):
         shared.add(first[keyword])
     for keyword in (
         "StudyInstanceUID",
@@ -135,15 +139,37 @@ def _plain_sources(volume: Volume, header: Dataset) -> list[Dataset]:
     spacing = decimal_string(volume.geometry.spacing.slice_mm)
     shared.SliceThickness = first.get("SliceThickness") or spacing
     shared.SpacingBetweenSlices = spacing
-    return [_plain_source(shared, source.header) for source in volume.sources]
+    return [
+        _plain_source(shared, source.header, index) for index, source in enumerate(volume.sources)
+    ]
 
 
-def _plain_source(shared: Dataset, header: Dataset) -> Dataset:
+def _plain_source(shared: Dataset, header: Dataset, index: int) -> Dataset:
     plain = Dataset()
     plain.update(shared)
-    for keyword in ("SOPClassUID", "SOPInstanceUID", "ImagePositionPatient"):
-        plain.add(header[keyword])
+    plain.add(header["ImagePositionPatient"])
+    plain.SOPClassUID = CTImageStorage
+    plain.SOPInstanceUID = _stand_in(index)
     return plain
+
+
+def _stand_in(index: int) -> str:
+    return uid_from("stand-in for slice", index)
+
+
+def _refer_to_sources(segmentation: Segmentation, volume: Volume) -> None:
+    """Point every reference from a slice's stand-in to the instance and frame it stands for."""
+    references = {
+        _stand_in(index): source_reference(source) for index, source in enumerate(volume.sources)
+    }
+    for frame in segmentation.PerFrameFunctionalGroupsSequence:
+        for derivation in frame.DerivationImageSequence:
+            for item in derivation.SourceImageSequence:
+                item.update(references[item.ReferencedSOPInstanceUID])
+    (series,) = segmentation.ReferencedSeriesSequence
+    series.ReferencedInstanceSequence = list(
+        {source.sop_instance_uid: instance_reference(source) for source in volume.sources}.values()
+    )
 
 
 def _description(finding: LabelMap, segment: Segment, context: ResultContext) -> SegmentDescription:

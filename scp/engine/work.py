@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from pydicom.dataset import Dataset
 
@@ -62,11 +63,14 @@ class JobReport:
 
     Parameters
     ----------
+    receipts
+        How each volume was made, as plain values.
     trace
         Where in our code an unforeseen error happened; names and line numbers only.
     """
 
     results: tuple[StoredResult, ...] = ()
+    receipts: tuple[dict[str, Any], ...] = ()
     failure: str = ""
     trace: str = ""
 
@@ -85,7 +89,10 @@ def run_job(order: JobOrder, on_progress: Callable[[Progress], None]) -> JobRepo
             content_time=order.content_time,
             on_progress=on_progress,
         )
-        return JobReport(results=_keep(order, outcome.series))
+        return JobReport(
+            results=_keep(order, outcome.series),
+            receipts=tuple(receipt.as_dict() for receipt in outcome.receipts),
+        )
     except SeriesGeometryError as error:
         return JobReport(failure=f"The slices make no volume: {error.reason}")
     except PipelineError as error:

@@ -41,6 +41,7 @@ class Job:
     attempts: int
     settings_digest: str | None
     content_time: datetime | None
+    receipts: list[dict[str, Any]] | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -149,9 +150,12 @@ def fail_job(connection: Connection, job_id: int, reason: str, now: datetime) ->
     _finish(connection, job_id, JobState.FAILED, reason, now)
 
 
-def finish_job(connection: Connection, job_id: int, now: datetime) -> None:
-    """Mark a job as done."""
+def finish_job(
+    connection: Connection, job_id: int, receipts: Sequence[dict[str, Any]], now: datetime
+) -> None:
+    """Mark a job as done, with the receipts of the volumes it was done on."""
     _finish(connection, job_id, JobState.DONE, "", now)
+    connection.execute(update(job).where(job.c.id == job_id).values(receipts=list(receipts)))
 
 
 def _finish(

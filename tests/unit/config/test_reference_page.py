@@ -17,6 +17,7 @@ from config.node import (
     NodeSettings,
     ResultsSettings,
 )
+from config.rebuild import RebuildSettings
 from config.routes import Condition, Match, Peer, Route
 from config.section import Section
 
@@ -30,6 +31,7 @@ TABLES: Mapping[str, type[Section]] = {
     "[log]": LogSettings,
     "[peers.NAME]": Peer,
     "[pipelines.NAME]": PipelineSettings,
+    "[pipelines.NAME.rebuild]": RebuildSettings,
     "[[pipelines.NAME.steps]]": StepSettings,
     "[[routes]]": Route,
     "[routes.match]": Match,

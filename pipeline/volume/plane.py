@@ -1,0 +1,272 @@
+"""Frames as planes in the patient, and which frames of a series are taken for slices at all."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+
+from pipeline.errors import NotAnImageError, SeriesGeometryError
+from pipeline.geometry import Vector
+from pipeline.instance import Instance
+from pipeline.volume.frame import Frame
+from pipeline.volume.receipt import Dropped
+
+_RIGHT_ANGLE_TOLERANCE = 1e-2
+_ORIENTATION_TOLERANCE = 1e-3
+_IN_PLANE_TOLERANCE_MM = 1e-3
+_NAMED = 5
+_GEOMETRY = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+_LOCALIZERS = frozenset({"LOCALIZER", "SCOUT", "TOPOGRAM"})
+_PAGES = frozenset({"DOSE", "DOSE_INFO", "SCREEN SAVE", "SCREEN_SAVE", "PRINT", "PASTED"})
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Plane:
+    """A frame and where it lies in the patient.
+
+    Parameters
+    ----------
+    frame
+        What holds its pixels.
+    position_mm
+        Image Position (Patient), LPS.
+    orientation
+        Image Orientation (Patient): direction of a row, then of a column.
+    pixel_spacing_mm
+        Between rows, between columns.
+    shape
+        Rows, columns.
+    frame_of_reference_uid
+        Empty where the header names none.
+    instance_number, acquisition_number
+        None where the header has none.
+    """
+
+    frame: Frame
+    position_mm: Vector
+    orientation: tuple[float, ...]
+    pixel_spacing_mm: tuple[float, float]
+    shape: tuple[int, int]
+    frame_of_reference_uid: str
+    instance_number: float | None
+    acquisition_number: float | None
+
+
+def images_only(instances: Sequence[Instance]) -> tuple[list[Instance], list[Dropped]]:
+    """The instances that hold a grey image, and those left out for holding something else.
+
+    Raises
+    ------
+    NotAnImageError
+        None holds an image from which a volume can be made.
+    """
+    kept, dropped = list(instances), []
+    for is_other, reason in _NO_SLICES:
+        rest = [item for item in kept if not is_other(item.header)]
+        others = [item for item in kept if is_other(item.header)]
+        if not rest:
+            classes = ", ".join(sorted({_class_name(item.header) for item in others}))
+            raise NotAnImageError(
+                f"The series holds {reason} ({classes}) and no image slices: no volume can be made "
+                "of it. Leave such objects out of the route or of the sender's forward rule."
+            )
+        kept = rest
+        dropped += [Dropped(item.sop_instance_uid, reason) for item in others]
+    return kept, dropped
+
+
+def slices_only(frames: Sequence[Frame]) -> tuple[list[Frame], list[Dropped]]:
+    """Leave out localizers, dose pages and secondary captures that came among the slices.
+
+    A series made of one such kind alone is kept as it is.
+    """
+    kept, dropped = list(frames), []
+    for is_other, reason in _STRAY_IMAGES:
+        others = [frame for frame in kept if is_other(frame.header)]
+        if 0 < len(others) < len(kept):
+            kept = [frame for frame in kept if not is_other(frame.header)]
+            dropped += [Dropped(frame.name, reason) for frame in others]
+    return kept, dropped
+
+
+def planes_of(series: str, frames: Sequence[Frame]) -> list[Plane]:
+    """The planes of frames.
+
+    Raises
+    ------
+    SeriesGeometryError
+        A frame does not say where it lies, or what it says is no plane.
+    """
+    for keyword in _GEOMETRY:
+        missing = [frame.name for frame in frames if not frame.header.get(keyword)]
+        if missing:
+            raise SeriesGeometryError(
+                series,
+                f"{keyword} is missing in {len(missing)} of {len(frames)} instances "
+                f"({named(missing)}): where they lie in the patient is not known. Send the series "
+                "from where it was made.",
+            )
+    return [_plane(series, frame) for frame in frames]
+
+
+def check_one_grid(series: str, planes: Sequence[Plane]) -> None:
+    """Raise unless all planes share matrix, pixel spacing, orientation and frame of reference.
+
+    Raises
+    ------
+    SeriesGeometryError
+        They do not; the message names those in the minority.
+    """
+    groups = _groups(planes, lambda one, other: not _differences(one, other))
+    if len(groups) == 1:
+        return
+    groups.sort(key=len)
+    differences = {what for group in groups for what in _differences(groups[-1][0], group[0])}
+    raise SeriesGeometryError(
+        series,
+        f"its slices differ in {' and '.join(sorted(differences))}: they fall into "
+        f"{len(groups)} stacks of {', '.join(str(len(group)) for group in groups)}, the smallest "
+        f"being {named(plane.frame.name for plane in groups[0])}. Send each stack as a series of "
+        "its own.",
+    )
+
+
+def named(names: Iterable[str]) -> str:
+    """The first few names, and how many more there are."""
+    names = list(names)
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _plane(series: str, frame: Frame) -> Plane:
+    header = frame.header
+    position = _numbers(header, "ImagePositionPatient")
+    orientation = _numbers(header, "ImageOrientationPatient")
+    spacing = _numbers(header, "PixelSpacing")
+    if not _is_sound(position, orientation, spacing):
+        raise SeriesGeometryError(
+            series,
+            f"position, orientation or pixel spacing of instance {frame.name} is no plane in "
+            "space: values are missing, not at right angles or not positive. Send the series from "
+            "where it was made.",
+        )
+    x, y, z = position
+    row_mm, column_mm = spacing
+    return Plane(
+        frame=frame,
+        position_mm=(x, y, z),
+        orientation=orientation,
+        pixel_spacing_mm=(row_mm, column_mm),
+        shape=(int(header.Rows), int(header.Columns)),
+        frame_of_reference_uid=str(header.get("FrameOfReferenceUID") or ""),
+        instance_number=_number(header, "InstanceNumber"),
+        acquisition_number=_number(header, "AcquisitionNumber"),
+    )
+
+
+def _numbers(header: Dataset, keyword: str) -> tuple[float, ...]:
+    return tuple(float(value) for value in np.atleast_1d(header[keyword].value))
+
+
+def _number(header: Dataset, keyword: str) -> float | None:
+    value = header.get(keyword)
+    try:
+        return None if value in (None, "") else float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _is_sound(
+    position: tuple[float, ...], orientation: tuple[float, ...], spacing: tuple[float, ...]
+) -> bool:
+    """Whether position, orientation and pixel spacing describe a plane."""
+    if (len(position), len(orientation), len(spacing)) != (3, 6, 2):
+        return False
+    row, column = orientation[:3], orientation[3:]
+    products = (_dot(row, row) - 1, _dot(column, column) - 1, _dot(row, column))
+    at_right_angles = all(abs(value) <= _RIGHT_ANGLE_TOLERANCE for value in products)
+    return at_right_angles and min(spacing) > 0 and bool(np.isfinite(position).all())
+
+
+def _dot(one: Sequence[float], other: Sequence[float]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))
+
+
+def _groups(planes: Sequence[Plane], same: Callable[[Plane, Plane], bool]) -> list[list[Plane]]:
+    """The planes, each with the first one that it agrees with."""
+    groups: list[list[Plane]] = []
+    for plane in planes:
+        for group in groups:
+            if same(group[0], plane):
+                group.append(plane)
+                break
+        else:
+            groups.append([plane])
+    return groups
+
+
+def _differences(one: Plane, other: Plane) -> list[str]:
+    """In what two planes differ that are to share a grid."""
+    same = {
+        "matrix": one.shape == other.shape,
+        "frame of reference": one.frame_of_reference_uid == other.frame_of_reference_uid,
+        "pixel spacing": _close(
+            one.pixel_spacing_mm, other.pixel_spacing_mm, _IN_PLANE_TOLERANCE_MM
+        ),
+        "orientation": _close(one.orientation, other.orientation, _ORIENTATION_TOLERANCE),
+    }
+    return [what for what, is_same in same.items() if not is_same]
+
+
+def _close(one: Sequence[float], other: Sequence[float], tolerance: float) -> bool:
+    return all(abs(a - b) <= tolerance for a, b in zip(one, other, strict=True))
+
+
+def _image_type(header: Dataset) -> set[str]:
+    value = header.get("ImageType") or ()
+    values = [value] if isinstance(value, str) else value
+    return {str(item).strip().upper() for item in values}
+
+
+def _is_localizer(header: Dataset) -> bool:
+    return bool(_image_type(header) & _LOCALIZERS)
+
+
+def _is_page(header: Dataset) -> bool:
+    return bool(_image_type(header) & _PAGES)
+
+
+def _is_secondary_capture(header: Dataset) -> bool:
+    sop_class = str(header.get("SOPClassUID", ""))
+    return sop_class == _SECONDARY_CAPTURE or sop_class.startswith(f"{_SECONDARY_CAPTURE}.")
+
+
+def _class_name(header: Dataset) -> str:
+    return UID(str(header.get("SOPClassUID", ""))).name
+
+
+def _is_no_image(header: Dataset) -> bool:
+    return "Rows" not in header or "Columns" not in header
+
+
+def _is_segmentation(header: Dataset) -> bool:
+    return "SegmentSequence" in header
+
+
+def _is_colour(header: Dataset) -> bool:
+    return int(header.get("SamplesPerPixel") or 1) != 1
+
+
+_NO_SLICES: tuple[tuple[Callable[[Dataset], bool], str], ...] = (
+    (_is_no_image, "objects without an image"),
+    (_is_segmentation, "segmentations (SEG)"),
+    (_is_colour, "colour images"),
+)
+_STRAY_IMAGES: tuple[tuple[Callable[[Dataset], bool], str], ...] = (
+    (_is_localizer, "a localizer"),
+    (_is_page, "a dose page or screen capture"),
+    (_is_secondary_capture, "a secondary capture"),
+)
