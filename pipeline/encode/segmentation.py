@@ -162,14 +162,19 @@ def _refer_to_sources(segmentation: Segmentation, volume: Volume) -> None:
     references = {
         _stand_in(index): source_reference(source) for index, source in enumerate(volume.sources)
     }
-    for frame in segmentation.PerFrameFunctionalGroupsSequence:
-        for derivation in frame.DerivationImageSequence:
-            for item in derivation.SourceImageSequence:
-                item.update(references[item.ReferencedSOPInstanceUID])
+    # Frames of several segments share the items of a slice, so each is met more than once.
+    items = {
+        id(item): item
+        for frame in segmentation.PerFrameFunctionalGroupsSequence
+        for derivation in frame.DerivationImageSequence
+        for item in derivation.SourceImageSequence
+    }
+    for item in items.values():
+        item.update(references[item.ReferencedSOPInstanceUID])
+    instances = {source.sop_instance_uid: source for source in volume.sources}.values()
     (series,) = segmentation.ReferencedSeriesSequence
-    series.ReferencedInstanceSequence = list(
-        {source.sop_instance_uid: instance_reference(source) for source in volume.sources}.values()
-    )
+    series.ReferencedInstanceSequence = [instance_reference(source) for source in instances]
+    segmentation.SourceImageSequence = [instance_reference(source) for source in instances]
 
 
 def _description(finding: LabelMap, segment: Segment, context: ResultContext) -> SegmentDescription:

@@ -144,7 +144,7 @@ def test_name_keeps_its_bytes(
         dataset.PatientName = name
 
     volume = make_volume(edit)
-    source = pydicom.dcmread(volume.sources[0].path).get_item("PatientName").value
+    source = pydicom.dcmread(volume.sources[0].instance.path).get_item("PatientName").value
     assert not source.isascii() or b"\x1b" in source
     for result in results_of(volume, label_map, slab_of(volume), context):
         assert result.get_item("PatientName").value == source

@@ -169,16 +169,6 @@ def test_segments_out_of_order_are_refused(
         encode(replace(label_map, segments=label_map.segments[::-1]), volume, context)
 
 
-def test_source_of_unknown_kind_is_refused_with_its_series(
-    make_volume: Callable[..., Volume], label_map: LabelMap, context: ResultContext
-) -> None:
-    def private_class(dataset: Dataset, _index: int) -> None:
-        dataset.SOPClassUID = "1.2.3.4.5.6"
-
-    with pytest.raises(EncodingError, match=r"1\.2\.3\.2"):
-        encode(label_map, make_volume(private_class), context)
-
-
 def test_source_without_frame_of_reference_gets_one_for_all_results(
     make_volume: Callable[..., Volume], label_map: LabelMap, context: ResultContext
 ) -> None:

@@ -98,7 +98,7 @@ def test_source_and_results_agree_with_each_other(
     errors_of: ErrorsOf,
 ) -> None:
     results = [*encode(label_map, volume, context), *encode(slab_of(volume), volume, context)]
-    paths = [source.path for source in volume.sources] + write("results", results)
+    paths = [source.instance.path for source in volume.sources] + write("results", results)
     assert errors_of("dcentvfy", paths) == []
     results[0].PatientName = "Another^Name"
     assert errors_of("dcentvfy", [*paths, *write("other", results[:1])])
