@@ -1,76 +1,54 @@
-"""The data elements of a Part 10 file up to its pixel data: found quickly, decoded on demand.
+"""The data elements of a Part 10 file up to its pixel data, decoded on demand.
 
-A series has hundreds of headers and the rebuild reads a few values of each, so only the places of
-elements are found here; pydicom decodes a value when it is asked for. Big-endian files and any
-oddity are left to pydicom's own reader.
-
-Source: PS3.10 section 7 (file format), PS3.5 section 7 (data elements and sequences).
+A series has hundreds of headers and the rebuild reads a few values of each: those are decoded
+here, and pydicom decodes the rest when it is asked for.
 """
 
 import struct
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache, lru_cache
+from typing import Any
 
-import pydicom
 from pydicom.charset import convert_encodings
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import RawDataElement, convert_raw_data_element
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
-from pydicom.filereader import read_file_meta_info
+from pydicom.errors import BytesLengthException
+from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
-from pydicom.uid import (
-    UID,
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    ImplicitVRLittleEndian,
-)
+from pydicom.uid import ImplicitVRLittleEndian
 
-_PREAMBLE_AND_PREFIX = 132
-_GROUP_LENGTH_ELEMENT = 12
-_FIRST_READ = 1 << 14
-_READ_GROWTH = 4
-_UNDEFINED_LENGTH = 0xFFFFFFFF
-_DEEPEST_NESTING = 32
-_CHARACTER_SET = BaseTag(0x00080005)
-_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
-_PIXEL_KEYWORDS = {
-    0x7FE00008: "FloatPixelData",
-    0x7FE00009: "DoubleFloatPixelData",
-    0x7FE00010: "PixelData",
-}
-_SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
-_LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
-_TEXT_VRS = [
-    "AE",
-    "AS",
-    "CS",
-    "DA",
-    "DT",
-    "LO",
-    "LT",
-    "PN",
-    "SH",
-    "ST",
-    "TM",
-    "UC",
-    "UI",
-    "UR",
-    "UT",
-]
-_NAMES = {name: name.decode() for name in _SHORT_VRS | _LONG_VRS}
+from pipeline.errors import UnreadableInstanceError
+
+# What pydicom raises on damaged elements, when it reads a file and when it decodes a value.
+DAMAGED_ELEMENT_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    BytesLengthException,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+_TEXT_VRS = "AE AS CS DA DT LO LT PN SH ST TM UC UI UR UT".split()  # noqa: SIM905 - as the standard has it
 # What pydicom takes for the value of an element without bytes; None for every other VR.
 _EMPTY: dict[str | None, bytes] = dict.fromkeys(_TEXT_VRS, b"")
-_TAG_AND_LENGTH = struct.Struct("<HHL")
-_SHORT_LENGTH = struct.Struct("<H")
-_LONG_LENGTH = struct.Struct("<L")
+_NUMBER_VRS = frozenset({"DS", "IS"})
+# Of these every value is plain ASCII or a number, whatever the character set of the data set.
+_QUICK_VRS = frozenset({"CS", "DA", "DS", "DT", "IS", "TM", "UI", "US"})
+_CHARACTER_SET = BaseTag(0x00080005)
+_SHORT_TEXT_VRS = frozenset({"LO", "SH"})
+_ESCAPE = 0x1B
+_LITTLE_ENDIAN = True
+_UID = "SOPInstanceUID"
 
-
-class _OutOfBytesError(Exception):
-    """What was read of the file ends within an element."""
-
-
-class _UnusualError(Exception):
-    """The file is not written in the usual way: pydicom's reader knows what to do."""
+# Value representation (None where the syntax leaves it out), offset and length of the value, and
+# whether elements within it have no representations. A plain tuple: a series has tens of thousands.
+Place = tuple[str | None, int, int, bool]
+Value = str | int | float | tuple["Value", ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,87 +70,108 @@ class PixelLocation:
     length: int | None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Header:
     """A data set up to its pixel data.
 
     Parameters
     ----------
-    elements
-        The data set, its values not yet decoded.
     transfer_syntax_uid
         Of the whole file.
     pixels
         Where the pixel data is; None where there is none.
     file_size
         In bytes.
+    data_set
+        The data set, where it is decoded already.
+    content, places
+        Else the bytes that hold it, and where its elements are in them.
     """
 
-    elements: Dataset
-    transfer_syntax_uid: str
-    pixels: PixelLocation | None
-    file_size: int
+    __slots__ = ("_content", "_data_set", "_places", "file_size", "pixels", "transfer_syntax_uid")
 
+    def __init__(
+        self,
+        transfer_syntax_uid: str,
+        pixels: PixelLocation | None,
+        file_size: int,
+        *,
+        data_set: Dataset | None = None,
+        content: bytes = b"",
+        places: dict[int, Place] | None = None,
+    ) -> None:
+        self.transfer_syntax_uid = transfer_syntax_uid
+        self.pixels = pixels
+        self.file_size = file_size
+        self._data_set = data_set
+        self._content = content
+        self._places = places
 
-def read_header(path: Path) -> Header:
-    """Find the elements of a file.
+    @property
+    def data_set(self) -> Dataset:
+        """The whole data set by pydicom, its values decoded as they are asked for."""
+        if self._data_set is None:
+            self._data_set = self._raw_data_set()
+        return self._data_set
 
-    Raises
-    ------
-    OSError
-        The file cannot be read.
-    InvalidDicomError
-        It is no Part 10 file, or deflated: inflating it could fill the memory.
-    EOFError, ValueError
-        The header ends too early or is damaged.
-    """
-    size = path.stat().st_size
-    wanted = _FIRST_READ
-    while True:
-        with path.open("rb") as file:
-            content = file.read(wanted)
+    def has(self, attribute: str | int) -> bool:
+        """Whether an attribute, named by its keyword or its tag, is there."""
+        if self._places is None:
+            return attribute in self.data_set
+        tag = attribute if isinstance(attribute, int) else _tag(attribute)
+        return tag in self._places
+
+    def get(self, keyword: str) -> Value:
+        """A number, a text, a tuple of several; None where the attribute is missing or empty.
+
+        Numbers that are none come as their text.
+
+        Raises
+        ------
+        UnreadableInstanceError
+            The value does not decode.
+        """
+        if self._places is not None:
+            place = self._places.get(_tag(keyword))
+            if place is None:
+                return None
+            vr, offset, length, _ = place
+            vr = vr or _dictionary_vr(keyword)
+            value = self._content[offset : offset + length]
+            if vr in _QUICK_VRS or (vr in _SHORT_TEXT_VRS and _is_plain_ascii(value)):
+                return _decoded(vr, value)
         try:
-            return _scan(content, size)
-        except _UnusualError:
-            return _read_by_pydicom(path, size)
-        except _OutOfBytesError:
-            if len(content) >= size:
-                raise EOFError("the header ends within an element") from None
-            wanted *= _READ_GROWTH
+            return plain_value(self.data_set.get(keyword))
+        except DAMAGED_ELEMENT_ERRORS as error:
+            name = "an instance" if keyword == _UID else f"instance {self.get(_UID)}"
+            raise UnreadableInstanceError(
+                f"{keyword} of {name} is damaged ({type(error).__name__}). Check the series where "
+                "it was made."
+            ) from error
+
+    def _raw_data_set(self) -> Dataset:
+        content, places = self._content, self._places or {}
+        elements = {}
+        for tag, (vr, offset, length, implicit) in places.items():
+            key = BaseTag(tag)
+            value = content[offset : offset + length] or _EMPTY.get(vr)
+            elements[key] = RawDataElement(key, vr, length, value, offset, implicit, _LITTLE_ENDIAN)
+        encodings = _encodings(elements)
+        data_set = Dataset(dict(elements))
+        data_set.set_original_encoding(
+            self.transfer_syntax_uid == ImplicitVRLittleEndian, _LITTLE_ENDIAN, encodings
+        )
+        return data_set
 
 
-def data_set_offset(part10: bytes) -> int:
-    """Where the data set begins, by File Meta Information Group Length (0002,0000)."""
-    start = _PREAMBLE_AND_PREFIX
-    element = part10[start : start + _GROUP_LENGTH_ELEMENT]
-    if element[:8] != b"\x02\x00\x00\x00UL\x04\x00":
-        return 0
-    return start + _GROUP_LENGTH_ELEMENT + int.from_bytes(element[8:], "little")
-
-
-def _scan(content: bytes, size: int) -> Header:
-    """The header from the first bytes of a file."""
-    start = data_set_offset(content)
-    if not start or content[_PREAMBLE_AND_PREFIX - 4 : _PREAMBLE_AND_PREFIX] != b"DICM":
-        raise _UnusualError
-    meta, _ = _elements(content[:start], _PREAMBLE_AND_PREFIX, implicit=False)
-    syntax = meta.get(BaseTag(0x00020010))
-    if syntax is None or not syntax.value:
-        raise _UnusualError
-    syntax_uid = UID(syntax.value.decode("ascii").rstrip("\0 "))
-    _refuse_deflated(syntax_uid)
-    if syntax_uid == ExplicitVRBigEndian:
-        raise _UnusualError
-    implicit = syntax_uid == ImplicitVRLittleEndian
-    elements, pixels = _elements(content, start, implicit=implicit, file_size=size)
-    data_set = Dataset(dict(elements))
-    data_set.set_original_encoding(implicit, True, _encodings(elements))  # noqa: FBT003 - pydicom's
-    return Header(data_set, str(syntax_uid), pixels, size)
-
-
-def _refuse_deflated(syntax_uid: UID) -> None:
-    if syntax_uid == DeflatedExplicitVRLittleEndian:
-        raise InvalidDicomError("deflated data sets are not read")
+def plain_value(value: Any) -> Value:
+    """A value of pydicom's as a plain number, text or tuple; None where it is empty."""
+    if isinstance(value, MultiValue | list | tuple):
+        return tuple(plain_value(item) for item in value) or None
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, int):
+        return int(value)
+    return None if value is None else str(value) or None
 
 
 def _encodings(elements: dict[BaseTag, RawDataElement]) -> list[str]:
@@ -181,120 +180,39 @@ def _encodings(elements: dict[BaseTag, RawDataElement]) -> list[str]:
     return convert_encodings(convert_raw_data_element(declared).value if declared else None)
 
 
-def _elements(
-    content: bytes, position: int, *, implicit: bool, file_size: int | None = None
-) -> tuple[dict[BaseTag, RawDataElement], PixelLocation | None]:
-    """Elements from a position up to the pixel data or the end of the file."""
-    found: dict[BaseTag, RawDataElement] = {}
-    end = len(content) if file_size is None else file_size
-    while position < end:
-        tag, vr, length, start = _element_header(content, position, implicit=implicit)
-        if tag in _PIXEL_KEYWORDS:
-            known = None if length == _UNDEFINED_LENGTH else length
-            return found, PixelLocation(_PIXEL_KEYWORDS[tag], start, known)
-        if length == _UNDEFINED_LENGTH:
-            nested_implicit = implicit or vr == "UN"
-            position = _after_sequence(content, start, implicit=nested_implicit, depth=1)
-            length, vr = position - start - _TAG_AND_LENGTH.size, "SQ"
-        else:
-            nested_implicit, position = implicit, start + length
-        if position > len(content):
-            raise _OutOfBytesError
-        value = content[start : start + length] or _EMPTY.get(vr)
-        key = BaseTag(tag)
-        found[key] = RawDataElement(
-            key,
-            vr,
-            length,
-            value,
-            start,
-            nested_implicit,
-            True,  # noqa: FBT003 - pydicom's
-        )
-    return found, None
+@cache
+def _tag(keyword: str) -> int:
+    tag = tag_for_keyword(keyword)
+    if tag is None:
+        raise KeyError(keyword)
+    return tag
 
 
-def _element_header(
-    content: bytes, position: int, *, implicit: bool
-) -> tuple[int, str | None, int, int]:
-    """Tag, value representation, length and place of the value of the element at a position."""
-    if position + _TAG_AND_LENGTH.size > len(content):
-        raise _OutOfBytesError
-    group, element, length = _TAG_AND_LENGTH.unpack_from(content, position)
-    tag = group << 16 | element
-    if implicit:
-        return tag, None, length, position + _TAG_AND_LENGTH.size
-    name = content[position + 4 : position + 6]
-    if name in _SHORT_VRS:
-        return tag, _NAMES[name], length >> 16, position + _TAG_AND_LENGTH.size
-    if name not in _LONG_VRS:
-        raise _UnusualError
-    if position + _GROUP_LENGTH_ELEMENT > len(content):
-        raise _OutOfBytesError
-    (length,) = _LONG_LENGTH.unpack_from(content, position + 8)
-    return tag, _NAMES[name], length, position + _GROUP_LENGTH_ELEMENT
+@cache
+def _dictionary_vr(keyword: str) -> str:
+    return dictionary_VR(keyword)
 
 
-def _after_sequence(content: bytes, position: int, *, implicit: bool, depth: int) -> int:
-    """Where a sequence of undefined length ends, its delimiter included."""
-    if depth > _DEEPEST_NESTING:
-        raise ValueError("sequences are nested too deep")
-    while True:
-        tag, length = _item_header(content, position)
-        position += _TAG_AND_LENGTH.size
-        if tag == _SEQUENCE_END:
-            return position
-        if tag != _ITEM:
-            raise _UnusualError
-        if length == _UNDEFINED_LENGTH:
-            position = _after_item(content, position, implicit=implicit, depth=depth)
-        else:
-            position += length
-
-
-def _after_item(content: bytes, position: int, *, implicit: bool, depth: int) -> int:
-    """Where an item of undefined length ends, its delimiter included."""
-    while True:
-        if _item_header(content, position)[0] == _ITEM_END:
-            return position + _TAG_AND_LENGTH.size
-        _, vr, length, start = _element_header(content, position, implicit=implicit)
-        if length == _UNDEFINED_LENGTH:
-            nested_implicit = implicit or vr == "UN"
-            position = _after_sequence(content, start, implicit=nested_implicit, depth=depth + 1)
-        else:
-            position = start + length
-
-
-def _item_header(content: bytes, position: int) -> tuple[int, int]:
-    if position + _TAG_AND_LENGTH.size > len(content):
-        raise _OutOfBytesError
-    group, element, length = _TAG_AND_LENGTH.unpack_from(content, position)
-    return group << 16 | element, length
-
-
-def _read_by_pydicom(path: Path, size: int) -> Header:
-    _refuse_deflated(UID(str(read_file_meta_info(path).get("TransferSyntaxUID", ""))))
-    with path.open("rb") as file:
-        elements = pydicom.dcmread(file, stop_before_pixels=True)
-        position = file.tell()
-        head = file.read(_GROUP_LENGTH_ELEMENT)
-    syntax_uid = str(elements.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian))
-    order = "<" if elements.original_encoding[1] else ">"
-    return Header(elements, syntax_uid, _location(head, position, order), size)
-
-
-def _location(head: bytes, position: int, order: str) -> PixelLocation | None:
-    """Where the value of the element that begins with these bytes is, if it is pixel data.
-
-    Some files switch between explicit and implicit encoding, so the bytes tell and not the syntax.
-    """
-    if len(head) < _TAG_AND_LENGTH.size:
+@lru_cache(maxsize=4096)
+def _decoded(vr: str, value: bytes) -> Value:
+    """The value of an element of one of the quick representations; slices share most of them."""
+    if vr == "US":
+        numbers = struct.unpack(f"<{len(value) // 2}H", value[: len(value) // 2 * 2])
+        return numbers[0] if len(numbers) == 1 else numbers or None
+    text = value.decode("latin-1").rstrip("\0 ")
+    if not text:
         return None
-    group, element = struct.unpack_from(f"{order}HH", head)
-    keyword = _PIXEL_KEYWORDS.get(group << 16 | element)
-    if keyword is None:
-        return None
-    before = 8 if head[4:6] in _LONG_VRS else 4
-    (length,) = struct.unpack_from(f"{order}L", head, before)
-    known = None if length == _UNDEFINED_LENGTH else int(length)
-    return PixelLocation(keyword, position + before + _LONG_LENGTH.size, known)
+    parts = tuple(_number(part) if vr in _NUMBER_VRS else part.strip() for part in text.split("\\"))
+    return parts[0] if len(parts) == 1 else parts
+
+
+def _is_plain_ascii(value: bytes) -> bool:
+    """Whether bytes say the same in every character set."""
+    return value.isascii() and _ESCAPE not in value
+
+
+def _number(text: str) -> Value:
+    try:
+        return float(text)
+    except ValueError:
+        return text.strip() or None

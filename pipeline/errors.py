@@ -9,6 +9,7 @@
     ├── SeriesGeometryError       the slices make no volume
     ├── NotApplicableError        the algorithm is not meant for this series
     ├── NothingFoundError         the algorithm ran and found nothing to report
+    │   └── NoLungFoundError      the slices show no air space that can be a lung
     ├── UnknownAlgorithmError     no installed algorithm has this name
     └── EncodingError             a finding cannot be said in DICOM
 
@@ -59,6 +60,10 @@ class NotApplicableError(PipelineError):
 
 class NothingFoundError(PipelineError):
     """The algorithm ran, and what it looks for is not there."""
+
+
+class NoLungFoundError(NothingFoundError):
+    """The slices show no air space that can be a lung."""
 
 
 class UnknownAlgorithmError(PipelineError):

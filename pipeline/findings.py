@@ -56,12 +56,15 @@ class LabelMap:
         In the order of their numbers.
     description
         A few words for the series list.
+    remarks
+        What a reader of the result must know; a sentence each.
     """
 
     name: str
     labels: npt.NDArray[np.uint8]
     segments: tuple[Segment, ...]
     description: str
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -96,6 +99,50 @@ class DerivedVolume:
     locations_preserved: bool
     slab_mm: float
     description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One number found, with what it means.
+
+    Parameters
+    ----------
+    name
+        What was measured.
+    value
+        In ``unit``.
+    unit
+        In UCUM.
+    definition
+        How it was measured, in one sentence for a reader of the report.
+    """
+
+    name: Code
+    value: float
+    unit: Code
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementGroup:
+    """What was measured of a segment, or of several taken together.
+
+    Parameters
+    ----------
+    label
+        What a reader sees: the segment's label, or a word for the whole.
+    label_map
+        The name of the `LabelMap` that the segments belong to.
+    segments
+        Their numbers; several where the measurements are of all of them as one.
+    measurements
+        In the order of the report.
+    """
+
+    label: str
+    label_map: str
+    segments: tuple[int, ...]
+    measurements: tuple[Measurement, ...]
 
 
 Finding = LabelMap | DerivedVolume

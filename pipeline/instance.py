@@ -4,12 +4,12 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
-from pipeline.elements import PixelLocation, data_set_offset, read_header
+from pipeline.elements import DAMAGED_ELEMENT_ERRORS, Header, PixelLocation, Value, plain_value
 from pipeline.errors import UnreadableInstanceError
+from pipeline.header_file import data_set_offset, read_header
 
 _ANY_SANE_NUMBER = 1e7
 _NUMBERS = {
@@ -25,14 +25,6 @@ _NUMBERS = {
     "RescaleSlope": 1,
     "RescaleIntercept": 1,
 }
-_DAMAGED_HEADER_ERRORS = (
-    AttributeError,
-    EOFError,
-    KeyError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -43,36 +35,47 @@ class Instance:
     ----------
     path
         Its Part 10 file.
-    header
-        The data set without pixel data. Not to be changed: copy it first.
-    transfer_syntax_uid
-        The syntax the file is kept in.
-    pixels
-        Where its pixel data is; None where it has none.
-    file_size
-        In bytes.
+    elements
+        Its data set up to the pixel data.
     """
 
     path: Path
-    header: Dataset
-    transfer_syntax_uid: str
-    pixels: PixelLocation | None
-    file_size: int
+    elements: Header
 
     @property
-    def sop_instance_uid(self) -> str:
-        """SOP Instance UID (0008,0018)."""
-        return str(self.header.get("SOPInstanceUID", ""))
+    def header(self) -> Dataset:
+        """The data set without pixel data, by pydicom. Not to be changed: copy it first."""
+        return self.elements.data_set
 
     @property
-    def series_instance_uid(self) -> str:
-        """Series Instance UID (0020,000E)."""
-        return str(self.header.get("SeriesInstanceUID", ""))
+    def transfer_syntax_uid(self) -> str:
+        """The syntax the file is kept in."""
+        return self.elements.transfer_syntax_uid
+
+    @property
+    def pixels(self) -> PixelLocation | None:
+        """Where its pixel data is; None where it has none."""
+        return self.elements.pixels
+
+    @property
+    def file_size(self) -> int:
+        """In bytes."""
+        return self.elements.file_size
 
     @property
     def has_pixels(self) -> bool:
         """Whether the SOP Class is an image: Rows and Columns are there."""
-        return "Rows" in self.header and "Columns" in self.header
+        return self.elements.has("Rows") and self.elements.has("Columns")
+
+    @property
+    def sop_instance_uid(self) -> str:
+        """SOP Instance UID (0008,0018)."""
+        return str(self.elements.get("SOPInstanceUID") or "")
+
+    @property
+    def series_instance_uid(self) -> str:
+        """Series Instance UID (0020,000E)."""
+        return str(self.elements.get("SeriesInstanceUID") or "")
 
 
 def read_instance(path: Path) -> Instance:
@@ -85,26 +88,24 @@ def read_instance(path: Path) -> Instance:
     """
     try:
         header = read_header(path)
-        check_numbers(path.name, header.elements)
+        check_numbers(path.name, header)
     except OSError as error:
         raise UnreadableInstanceError(f"{path.name} cannot be read: {error.strerror}.") from error
     except InvalidDicomError as error:
         raise UnreadableInstanceError(
             f"{path.name} is no DICOM Part 10 file that can be read."
         ) from error
-    except _DAMAGED_HEADER_ERRORS as error:
+    except DAMAGED_ELEMENT_ERRORS as error:
         raise UnreadableInstanceError(
             f"The header of {path.name} is damaged ({type(error).__name__})."
         ) from error
     for keyword in ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID"):
-        if not header.elements.get(keyword):
+        if not header.get(keyword):
             raise UnreadableInstanceError(f"{path.name} lacks its {keyword}.")
-    return Instance(
-        path, header.elements, header.transfer_syntax_uid, header.pixels, header.file_size
-    )
+    return Instance(path, header)
 
 
-def check_numbers(name: str, header: Dataset) -> None:
+def check_numbers(name: str, header: Header | Dataset) -> None:
     """Look at the numbers that the rebuild needs; pydicom only warns of one that is none.
 
     Parameters
@@ -120,20 +121,19 @@ def check_numbers(name: str, header: Dataset) -> None:
         A value is no number, or beyond what can be.
     """
     for keyword, count in _NUMBERS.items():
-        value = header.get(keyword)
-        if value not in (None, "") and not _are_numbers(value, count):
+        value = plain_value(header.get(keyword))
+        if value is not None and not _are_numbers(value, count):
             raise UnreadableInstanceError(
-                f"{keyword} of {header.get('SOPInstanceUID', name)} is not {count} sound "
+                f"{keyword} of {header.get('SOPInstanceUID') or name} is not {count} sound "
                 "number(s): the header is damaged. Check the series where it was made."
             )
 
 
-def _are_numbers(value: object, count: int) -> bool:
-    try:
-        numbers = np.atleast_1d(np.asarray(value, dtype=float))
-    except (TypeError, ValueError):
-        return False
-    return numbers.shape == (count,) and bool((np.abs(numbers) < _ANY_SANE_NUMBER).all())
+def _are_numbers(value: Value, count: int) -> bool:
+    values = value if isinstance(value, tuple) else (value,)
+    return len(values) == count and all(
+        isinstance(item, int | float) and abs(item) < _ANY_SANE_NUMBER for item in values
+    )
 
 
 def data_set_digest(part10: bytes) -> str:

@@ -118,7 +118,7 @@ def run_pipeline(
         Written into the results (time zone aware). The same inputs, settings and time give the
         same bytes.
     decoder
-        Who decodes pixels; this process by default.
+        Who decodes compressed pixels; this process by default.
     on_progress
         Told of each stage.
 

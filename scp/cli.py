@@ -12,11 +12,17 @@ class _Entry(NamedTuple):
 
 
 _COMMANDS = {
+    "brain-mask": _Entry("brain_mask", "Find the brain in NIfTI volumes."),
     "check-config": _Entry("check_config", "Check a settings file."),
     "demo": _Entry("demo", "Show the whole way on this machine."),
     "echo": _Entry("echo", "Verify a peer by C-ECHO."),
+    "evaluate": _Entry("evaluate", "Compare segmentations with the truth."),
+    "inspect": _Entry("inspect", "Show what files hold and what is built of it, or why not."),
     "jobs": _Entry("jobs", "List series and jobs."),
+    "lungs": _Entry("lungs", "Label the lungs in NIfTI volumes."),
+    "mip": _Entry("mip", "Make sliding projections of NIfTI volumes."),
     "phantom": _Entry("phantom", "Write a chest phantom, to send by hand."),
+    "prepare": _Entry("prepare", "Prepare DICOM cases for the grt123 networks."),
     "retry": _Entry("retry", "Run a job again."),
     "run": _Entry("run", "Run a pipeline on a folder of DICOM files."),
     "serve": _Entry("serve", "Run the node."),

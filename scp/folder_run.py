@@ -1,8 +1,9 @@
 """``hounsfield run``: a pipeline on a folder of DICOM files, without any network."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pydicom
@@ -12,8 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from pipeline.encode import part10_bytes
 from pipeline.errors import PipelineError
+from pipeline.kernels.compiled import threads
 from pipeline.run import Outcome, Pipeline, run_pipeline
 from pipeline.run import Progress as StageProgress
+from scp.decoding import DecoderPool
 from scp.receive.identifiers import PARSE_ERRORS
 
 
@@ -41,16 +44,18 @@ def run_folder(folder: Path, out: Path, pipeline: Pipeline, content_time: dateti
         console.print(f"No DICOM files in {folder}.", soft_wrap=True)
         return False
     good = True
-    for number, (uid, paths) in enumerate(sorted(series.items()), start=1):
-        console.print(f"Series {uid}: {len(paths)} instances", soft_wrap=True)
-        try:
-            outcome = _run_with_bars(paths, pipeline, content_time, console)
-        except PipelineError as error:
-            console.print(f"  no result: {error}", style="red", soft_wrap=True)
-            good = False
-            continue
-        for line in _write(outcome, out / f"{number:03d}"):
-            console.print(f"  {line}", soft_wrap=True)
+    with DecoderPool(threads()) as decoder:
+        run = partial(run_pipeline, pipeline=pipeline, content_time=content_time, decoder=decoder)
+        for number, (uid, paths) in enumerate(sorted(series.items()), start=1):
+            console.print(f"Series {uid}: {len(paths)} instances", soft_wrap=True)
+            try:
+                outcome = _run_with_bars(run, paths, console)
+            except PipelineError as error:
+                console.print(f"  no result: {error}", style="red", soft_wrap=True)
+                good = False
+                continue
+            for line in _write(outcome, out / f"{number:03d}"):
+                console.print(f"  {line}", soft_wrap=True)
     return good
 
 
@@ -69,9 +74,7 @@ def find_series(folder: Path, leave_out: Path) -> dict[str, list[Path]]:
     return dict(series)
 
 
-def _run_with_bars(
-    paths: list[Path], pipeline: Pipeline, content_time: datetime, console: Console
-) -> Outcome:
+def _run_with_bars(run: Callable[..., Outcome], paths: list[Path], console: Console) -> Outcome:
     """Run with one bar a stage."""
     columns = (
         TextColumn("  {task.description:<20}"),
@@ -87,12 +90,7 @@ def _run_with_bars(
                 tasks[progress.stage] = bars.add_task(progress.stage, total=progress.total)
             bars.update(tasks[progress.stage], completed=progress.done)
 
-        return run_pipeline(
-            paths,
-            pipeline,
-            content_time=content_time,
-            on_progress=show,
-        )
+        return run(paths, on_progress=show)
 
 
 def _write(outcome: Outcome, folder: Path) -> Iterator[str]:

@@ -9,7 +9,7 @@ import pydicom
 import structlog
 from pydicom.errors import InvalidDicomError
 
-from pipeline.elements import data_set_offset
+from pipeline.header_file import data_set_offset
 from scp.ledger import Ledger
 from scp.ledger.series import ReceivedInstance, index_instances, known_names
 from scp.receive.identifiers import PARSE_ERRORS, UnusableDataSetError, read_identifiers

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom.uid import ExplicitVRLittleEndian
 
+from pipeline.elements import Header
 from pipeline.geometry import Vector, VolumeGeometry
 from pipeline.instance import Instance
 from pipeline.phantom import ChestPhantom, phantom_instances
@@ -52,8 +53,8 @@ def _sources(phantom: ChestPhantom, geometry: VolumeGeometry) -> tuple[Frame, ..
         header.ImagePositionPatient = [*geometry.origin_mm[:2], header.ImagePositionPatient[2]]
         header.ImageOrientationPatient = [*geometry.row_direction, *geometry.column_direction]
         path = Path(f"phantom-{index}.dcm")
-        instance = Instance(path, header, str(ExplicitVRLittleEndian), None, 0)
-        sources.append(Frame(instance, header))
+        elements = Header(str(ExplicitVRLittleEndian), None, 0, data_set=header)
+        sources.append(Frame(Instance(path, elements)))
     return tuple(sources)
 
 

@@ -7,15 +7,15 @@ slices costs next to nothing.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage, sparse
-from scipy.sparse import csgraph
 
-from pipeline.errors import NothingFoundError
+from pipeline.errors import NoLungFoundError
+from pipeline.kernels.compiled import kernel
+from pipeline.kernels.components import Components, Connectivity, contacts, join, label
+from pipeline.kernels.runs import Runs, encode
 
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.integer[Any]]
@@ -25,8 +25,6 @@ _VOLUME_MM3 = (0.68e6, 7.5e6)
 _SLICE_AREA_MM2 = 6e3
 _CENTRE_DISTANCE_MM = 62
 _CUT_STEP = 2
-_FOUR_NEIGHBOURS_IN_SLICE = ndimage.generate_binary_structure(3, 1)
-_FOUR_NEIGHBOURS_IN_SLICE[[0, 2]] = False
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -35,8 +33,8 @@ class _Regions:
 
     Parameters
     ----------
-    labels
-        (slice, row, column): the region of each voxel, 0 for none.
+    parts
+        The region of each run of voxels.
     slice_ends
         (slice,): the last region number used up to and including the slice.
     slice_of
@@ -47,15 +45,15 @@ class _Regions:
         (region,): least distance of its pixels from the centre of the slice.
     contacts
         (contact, 2): regions of neighbouring slices that share a pixel position, the lower
-        slice first; pairs may be repeated.
+        slice first; as many as tie together what hangs together.
     """
 
-    labels: IntArray
+    parts: Components
     slice_ends: IntArray
     slice_of: IntArray
     area_px: IntArray
     nearest_mm: FloatArray
-    contacts: IntArray
+    contacts: npt.NDArray[np.int32]
 
 
 def find_lungs(air: BoolArray, spacing_mm: npt.NDArray[np.float32]) -> BoolArray:
@@ -78,7 +76,7 @@ def find_lungs(air: BoolArray, spacing_mm: npt.NDArray[np.float32]) -> BoolArray
 
     Raises
     ------
-    NothingFoundError
+    NoLungFoundError
         No component fits. (The reference then goes on with whatever air there is.)
 
     Source: seed 003, ``all_slice_analysis`` and its loop in ``step1_python``.
@@ -87,9 +85,9 @@ def find_lungs(air: BoolArray, spacing_mm: npt.NDArray[np.float32]) -> BoolArray
     for cut in range(0, len(air), _CUT_STEP):
         chosen = _lung_regions(regions, len(air) - cut, spacing_mm)
         if chosen.any():
-            lungs: BoolArray = chosen[regions.labels]
+            lungs = regions.parts.mask(chosen)
             return _regrow(lungs, air, cut) if cut else lungs
-    raise NothingFoundError(
+    raise NoLungFoundError(
         "No lung was found: no air space of 0.68 to 7.5 litres lies near the middle of the slices "
         "and apart from the air around the patient. The series may not show the chest, or not "
         "enough of it."
@@ -98,27 +96,38 @@ def find_lungs(air: BoolArray, spacing_mm: npt.NDArray[np.float32]) -> BoolArray
 
 def _label_slices(mask: BoolArray, spacing_mm: npt.NDArray[np.float32]) -> _Regions:
     """Label each slice and measure its regions."""
-    labels, count = ndimage.label(mask, _FOUR_NEIGHBOURS_IN_SLICE)
-    slice_ends = np.maximum.accumulate(labels.max(axis=(1, 2)))
-    area_px = np.zeros(count + 1, dtype=np.int64)
-    nearest_mm = np.full(count + 1, np.inf)
-    distance_mm = _distance_from_centre_mm(mask[0].shape, spacing_mm).ravel()
-    for plane in labels:
-        inside = np.flatnonzero(plane)
-        numbers = plane.ravel()[inside]
-        if numbers.size:
-            first = numbers.min()
-            areas = np.bincount(numbers - first)
-            area_px[first : first + areas.size] = areas
-            np.minimum.at(nearest_mm, numbers, distance_mm[inside])
+    parts = label(encode(mask), Connectivity.FOUR_IN_SLICE)
+    slice_ends = parts.last_of_slices()
     return _Regions(
-        labels=labels,
+        parts=parts,
         slice_ends=slice_ends,
-        slice_of=np.searchsorted(slice_ends, np.arange(count + 1)),
-        area_px=area_px,
-        nearest_mm=nearest_mm,
-        contacts=_contacts(labels),
+        slice_of=np.searchsorted(slice_ends, np.arange(parts.count + 1)),
+        area_px=parts.voxels(),
+        nearest_mm=_nearest_mm(parts, spacing_mm),
+        contacts=contacts(parts),
     )
+
+
+def _nearest_mm(parts: Components, spacing_mm: npt.NDArray[np.float32]) -> FloatArray:
+    """(region,): least distance from the centre of the slice."""
+    nearest_mm = np.full(parts.count + 1, np.inf)
+    distance_mm = _distance_from_centre_mm(parts.runs.shape[1:], spacing_mm)
+    _lower_to_nearest(parts.runs, parts.labels, distance_mm, nearest_mm)
+    return nearest_mm
+
+
+@kernel
+def _lower_to_nearest(
+    runs: Runs, labels: IntArray, distance_mm: FloatArray, nearest_mm: FloatArray
+) -> None:
+    """Lower the distance of each region to the least of its pixels'."""
+    rows, columns = distance_mm.shape
+    for row in range(runs.offsets.size - 1):
+        for run in range(runs.offsets[row], runs.offsets[row + 1]):
+            # Along a row the distance falls towards the middle and rises from there.
+            column = min(max(columns // 2, runs.starts[run]), runs.stops[run] - 1)
+            region = labels[run]
+            nearest_mm[region] = min(nearest_mm[region], distance_mm[row % rows, column])
 
 
 def _distance_from_centre_mm(
@@ -137,27 +146,14 @@ def _distance_from_centre_mm(
     return distance
 
 
-def _contacts(labels: IntArray) -> IntArray:
-    """(contact, 2): the pairs of regions that lie over each other in neighbouring slices."""
-    pairs = [np.empty((0, 2), dtype=labels.dtype)]
-    for lower, upper in pairwise(labels):
-        over = (lower > 0) & (upper > 0)
-        pair = np.column_stack((lower[over], upper[over]))
-        # A run of pixels repeats its pair; one is enough.
-        pairs.append(pair[:1])
-        pairs.append(pair[1:][(pair[1:] != pair[:-1]).any(axis=1)])
-    return np.concatenate(pairs)
-
-
 def _lung_regions(regions: _Regions, slices: int, spacing_mm: npt.NDArray[np.float32]) -> BoolArray:
     """(region,): whether it belongs to a lung, seeing the lowest ``slices`` slices only."""
     count = int(regions.slice_ends[slices - 1]) + 1
-    component = _components(regions, count)
+    component = join(regions.contacts[regions.contacts[:, 1] < count], count - 1)
     voxels = np.bincount(component, weights=regions.area_px[:count])
     volume_mm3 = voxels * spacing_mm.prod()
     fits = (volume_mm3 >= _VOLUME_MM3[0]) & (volume_mm3 <= _VOLUME_MM3[1])
-    for end in (0, slices - 1):
-        fits[component[_rim(regions.labels[end])]] = False
+    fits[component[_rim(regions.parts, (0, slices - 1))]] = False
     chosen = np.zeros(regions.area_px.size, dtype=bool)
     for number in np.flatnonzero(fits):
         members = np.flatnonzero(component == number)
@@ -165,18 +161,12 @@ def _lung_regions(regions: _Regions, slices: int, spacing_mm: npt.NDArray[np.flo
     return chosen
 
 
-def _components(regions: _Regions, count: int) -> IntArray:
-    """(count,): the 3-D component of each of the first ``count`` regions."""
-    lower, upper = regions.contacts[regions.contacts[:, 1] < count].T
-    graph = sparse.coo_array((np.ones(lower.size, bool), (lower, upper)), shape=(count, count))
-    _, component = csgraph.connected_components(graph, directed=False)
-    return np.asarray(component)
-
-
-def _rim(plane: IntArray) -> IntArray:
+def _rim(parts: Components, slices: tuple[int, int]) -> list[int]:
     """The labels where the air around the patient shows: corners, middle of top and bottom."""
-    columns = [0, plane.shape[1] // 2, -1]
-    return np.concatenate((plane[0, columns], plane[-1, columns]))
+    columns = (0, parts.runs.shape[2] // 2, -1)
+    return [
+        parts.at(index, row, column) for index in slices for row in (0, -1) for column in columns
+    ]
 
 
 def _is_central(regions: _Regions, members: IntArray, spacing_mm: npt.NDArray[np.float32]) -> bool:
@@ -190,16 +180,32 @@ def _is_central(regions: _Regions, members: IntArray, spacing_mm: npt.NDArray[np
 
 
 def _regrow(lungs: BoolArray, air: BoolArray, cut: int) -> BoolArray:
-    """Give back, in the top ``cut`` slices, the air within ``cut`` steps that joins the lungs."""
-    slices = len(lungs)
-    below = slices - cut - 1
-    start = max(0, slices - 2 * cut)
-    near = ndimage.binary_dilation(lungs[start:], iterations=cut)[below + 1 - start :]
-    top = np.concatenate((lungs[below : below + 1], air[below + 1 :] & near))
-    labels, count = ndimage.label(top)
-    joined = np.zeros(count + 1, dtype=bool)
-    joined[labels[0]] = True
-    joined[0] = False
-    grown = lungs.copy()
-    grown[below:] = joined[labels]
-    return grown
+    """Give back, in the top ``cut`` slices, the air within ``cut`` steps that joins the lungs.
+
+    A step goes to one of six neighbours, through anything. ``lungs`` is changed.
+    """
+    first = len(lungs) - cut
+    steps = _steps_from(lungs[max(0, first - cut) : first], cut)
+    top = np.empty((cut + 1, *steps.shape), dtype=bool)
+    top[0] = lungs[first - 1]
+    for height in range(1, cut + 1):
+        np.logical_and(air[first - 1 + height], steps <= cut - height, out=top[height])
+    parts = label(encode(top), Connectivity.SIX)
+    joined = np.zeros(parts.count + 1, dtype=bool)
+    joined[parts.labels[: parts.runs.offsets[steps.shape[0]]]] = True
+    lungs[first:] = parts.mask(joined)[1:]
+    return lungs
+
+
+def _steps_from(lungs: BoolArray, limit: int) -> npt.NDArray[np.int32]:
+    """(row, column): steps from each position of the top slice to the nearest voxel of the lungs.
+
+    Where it takes more than ``limit``, a number above it.
+    """
+    steps = np.full(lungs.shape[1:], limit + 1, dtype=np.int32)
+    for depth in range(len(lungs) - 1, -1, -1):
+        steps[lungs[-1 - depth]] = depth
+    for lines in (steps, steps[:, ::-1], steps.T, steps[::-1].T):
+        index = np.arange(lines.shape[1], dtype=np.int32)
+        np.minimum(lines, np.minimum.accumulate(lines - index, axis=1) + index, out=lines)
+    return steps

@@ -4,60 +4,83 @@ The last part of the lung method; see `pipeline.algorithms.lung`. The work is do
 bounding box of the mask, where it gives the same voxels as in the whole volume.
 """
 
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
-from skimage import measure
 
+from pipeline.algorithms.lung_tidy import tidied
 from pipeline.errors import NothingFoundError
+from pipeline.kernels.components import Connectivity, label
+from pipeline.kernels.erosion import erode
+from pipeline.kernels.nearer import nearer
+from pipeline.kernels.packed import pack, runs_of
+from pipeline.kernels.runs import Runs, encode, paint
 
 BoolArray = npt.NDArray[np.bool_]
-IntArray = npt.NDArray[np.integer[Any]]
-FloatArray = npt.NDArray[np.float64]
-Box = tuple[slice, ...]
+WordArray = npt.NDArray[np.uint64]
+Box = tuple[slice, slice, slice]
+Shape = tuple[int, int, int]
 
 _MAXIMUM_EROSIONS = 22
 _MAXIMUM_SIZE_RATIO = 4.8
-_COVERED_SHARE = 0.95
-_EIGHTEEN_NEIGHBOURS = ndimage.generate_binary_structure(3, 2)
-_ALL_NEIGHBOURS = ndimage.generate_binary_structure(3, 3)
-_EIGHT_NEIGHBOURS = ndimage.generate_binary_structure(2, 2)
-_EIGHT_NEIGHBOURS_IN_SLICE = ndimage.generate_binary_structure(3, 3)
-_EIGHT_NEIGHBOURS_IN_SLICE[[0, 2]] = False
-# scikit-image does not type it.
-_REGIONPROPS: Callable[..., list[Any]] = measure.regionprops
 _INSEPARABLE = (
     "The two lungs cannot be told apart: the air space that was found does not fall into two "
     "parts of similar size. One lung may be missing or collapsed, or the slices may not show both."
 )
 
 
-def fill_enclosed(mask: BoolArray) -> BoolArray:
-    """Add the background that the mask encloses: what is 26-connected to no corner.
+@dataclass(frozen=True, eq=False, slots=True)
+class Lung:
+    """One of two lungs.
 
     Parameters
     ----------
     mask
-        (slice, row, column), not empty. Not changed.
-
-    Source: seed 003, ``fill_hole``.
+        (slice, row, column).
+    voxels
+        How many are set.
+    centre
+        (3,): their mean slice, row and column.
     """
-    box = _framed_box(mask)
-    labels, count = ndimage.label(~mask[box], _ALL_NEIGHBOURS)
-    enclosed = np.ones(count + 1, dtype=bool)
-    enclosed[labels[np.ix_((0, -1), (0, -1), (0, -1))]] = False
-    filled = np.zeros_like(mask)
-    filled[box] = enclosed[labels]
-    return filled
+
+    mask: BoolArray
+    voxels: int
+    centre: npt.NDArray[np.float64]
 
 
-def split_lungs(
-    mask: BoolArray, spacing_mm: npt.NDArray[np.float32]
-) -> tuple[BoolArray, BoolArray]:
+@dataclass(frozen=True, eq=False, slots=True)
+class Split:
+    """Two lungs, and how far the mask of both had to be worn down until it fell into two.
+
+    Parameters
+    ----------
+    first, second
+        The one with the larger core first.
+    erosions
+        How many layers of voxels were taken away.
+    core_share
+        How much of the voxels was left then in the two cores, from 0 to 1.
+    """
+
+    first: Lung
+    second: Lung
+    erosions: int
+    core_share: float
+
+
+class _Cores(NamedTuple):
+    """What was left in the middle of two lungs, packed; after how many erosions; its voxels."""
+
+    first: WordArray
+    second: WordArray
+    erosions: int
+    voxels: int
+
+
+def split_lungs(mask: BoolArray, spacing_mm: npt.NDArray[np.float32]) -> Split:
     """Tell the two lungs apart.
 
     The mask is eroded until its two largest components are of similar size. Each voxel then goes
@@ -66,13 +89,9 @@ def split_lungs(
     Parameters
     ----------
     mask
-        (slice, row, column), not empty. Not changed.
+        (slice, row, column). Not changed.
     spacing_mm
         (slice, row, column).
-
-    Returns
-    -------
-    Two masks on the same grid, the one with the larger core first.
 
     Raises
     ------
@@ -81,150 +100,88 @@ def split_lungs(
 
     Source: seed 003, ``two_lung_only``.
     """
-    box = _bounding_box(mask)
-    cropped = mask[box]
-    cores = _two_cores(cropped)
-    with ThreadPoolExecutor(len(cores)) as pool:
-        first_mm, second_mm = pool.map(lambda core: _distances_mm(core, cropped, spacing_mm), cores)
-    first = _cleaned(_pick(cropped, first_mm < second_mm))
-    second = _cleaned(_pick(cropped, first_mm > second_mm))
-    return _placed(first, box, mask.shape), _placed(second, box, mask.shape)
+    in_volume = encode(mask)
+    runs, box = _cropped(in_volume)
+    columns = runs.shape[2]
+    whole = pack(runs, np.ones(runs.starts.size, dtype=bool))
+    cores = _two_cores(whole, runs)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(
+            lambda lung: _placed(tidied(lung, columns), box, in_volume.shape),
+            nearer(whole, cores.first, cores.second, spacing_mm),
+        )
+    return Split(first, second, cores.erosions, cores.voxels / _voxels(runs))
 
 
-def _bounding_box(mask: BoolArray) -> Box:
-    box = []
-    for axis in range(mask.ndim):
-        others = tuple(other for other in range(mask.ndim) if other != axis)
-        used = np.flatnonzero(mask.any(axis=others))
-        box.append(slice(int(used[0]), int(used[-1]) + 1))
-    return tuple(box)
+def _cropped(runs: Runs) -> tuple[Runs, Box]:
+    """The runs in the bounding box of a mask, and where it lies in the whole.
 
-
-def _framed_box(mask: BoolArray) -> Box:
-    """The bounding box and one voxel around it, or everything where that would not fit.
-
-    The frame stands for all that lies outside, as long as it is there on all sides of a slice.
+    Raises
+    ------
+    NothingFoundError
+        There are none.
     """
-    box = _bounding_box(mask)
-    for extent, size in zip(box[1:], mask.shape[1:], strict=True):
-        if extent.start == 0 or extent.stop == size:
-            return (slice(None),) * mask.ndim
-    return tuple(slice(max(0, extent.start - 1), extent.stop + 1) for extent in box)
+    if runs.starts.size == 0:
+        raise NothingFoundError(_INSEPARABLE)
+    slices, rows, _columns = runs.shape
+    used_slices, used_rows = np.nonzero(np.diff(runs.offsets).reshape(slices, rows))
+    box = (
+        slice(int(used_slices.min()), int(used_slices.max()) + 1),
+        slice(int(used_rows.min()), int(used_rows.max()) + 1),
+        slice(int(runs.starts.min()), int(runs.stops.max())),
+    )
+    # Rows outside of the box have no runs, so the others keep their places.
+    begins = runs.offsets[:-1].reshape(slices, rows)[box[:2]]
+    shape = (begins.shape[0], begins.shape[1], box[2].stop - box[2].start)
+    offsets = np.append(begins, runs.offsets[-1])
+    return Runs(shape, offsets, runs.starts - box[2].start, runs.stops - box[2].start), box
 
 
-def _two_cores(mask: BoolArray) -> tuple[BoolArray, BoolArray]:
-    """The two largest components (18-connected) after as few erosions as make them similar."""
-    core = mask
-    for _ in range(_MAXIMUM_EROSIONS):
-        labels, _count = ndimage.label(core, _EIGHTEEN_NEIGHBOURS)
-        order, sizes = _by_size(labels)
-        if len(order) > 1 and sizes[order[0]] / sizes[order[1]] < _MAXIMUM_SIZE_RATIO:
-            return labels == order[0], labels == order[1]
-        core = _eroded(core)
+def _two_cores(mask: WordArray, runs: Runs) -> _Cores:
+    """The two largest components (18-connected) after as few erosions as make them similar.
+
+    Among components of one size, the first in raster order comes first.
+    """
+    for erosions in range(_MAXIMUM_EROSIONS):
+        parts = label(runs, Connectivity.EIGHTEEN)
+        sizes = parts.voxels()
+        order = np.argsort(-sizes, kind="stable")[:2]
+        if parts.count > 1 and sizes[order[0]] / sizes[order[1]] < _MAXIMUM_SIZE_RATIO:
+            first, second = (pack(runs, parts.labels == number) for number in order)
+            return _Cores(first, second, erosions, int(sizes[order].sum()))
+        mask = erode(mask)
+        runs = runs_of(mask, runs.shape[2])
     raise NothingFoundError(_INSEPARABLE)
 
 
-def _by_size(labels: IntArray) -> tuple[IntArray, IntArray]:
-    """The labels from the largest region to the smallest, and the size of each label.
+def _placed(lung: Runs | None, box: Box, shape: Shape) -> Lung:
+    """A lung in the whole volume.
 
-    Labels count up in raster order; among equals the lower comes first.
+    Raises
+    ------
+    NothingFoundError
+        Nothing of it is left.
     """
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    order = np.argsort(-sizes, kind="stable")
-    return order[sizes[order] > 0], sizes
-
-
-def _eroded(mask: BoolArray) -> BoolArray:
-    """The voxels whose six neighbours are all set; beyond the edge nothing is."""
-    eroded = np.zeros_like(mask)
-    middle = slice(1, -1)
-    inner = eroded[middle, middle, middle]
-    inner[...] = mask[middle, middle, middle]
-    for axis in range(mask.ndim):
-        for shifted in (slice(None, -2), slice(2, None)):
-            window = [middle] * mask.ndim
-            window[axis] = shifted
-            inner &= mask[tuple(window)]
-    return eroded
-
-
-def _distances_mm(
-    core: BoolArray, where: BoolArray, spacing_mm: npt.NDArray[np.float32]
-) -> FloatArray:
-    """(voxel,): from each voxel of ``where`` in raster order to the nearest of ``core``.
-
-    The same arithmetic in the same order as scipy's own distance, which it forms for all voxels:
-    whether two distances are equal decides to which lung a voxel goes.
-    """
-    nearest = ndimage.distance_transform_edt(
-        ~core, sampling=spacing_mm, return_distances=False, return_indices=True
-    )
-    squared = np.zeros(np.count_nonzero(where))
-    for axis, indices in enumerate(np.nonzero(where)):
-        offset_mm = (nearest[axis][where] - indices).astype(np.float64) * spacing_mm[axis]
-        squared += offset_mm * offset_mm
-    return np.sqrt(squared)
-
-
-def _pick(where: BoolArray, chosen: BoolArray) -> BoolArray:
-    """``where`` with only those of its voxels, in raster order, that are chosen."""
-    picked = np.zeros_like(where)
-    picked[where] = chosen
-    return picked
-
-
-def _cleaned(lung: BoolArray) -> BoolArray:
-    """One lung without scattered pieces, its holes within each slice filled."""
-    main = np.empty_like(lung)
-    for index, plane in enumerate(lung):
-        main[index] = _main_of_slice(plane)
-    labels, _count = ndimage.label(main, _ALL_NEIGHBOURS)
-    order, _sizes = _by_size(labels)
-    if not order.size:
+    if lung is None:
         raise NothingFoundError(_INSEPARABLE)
-    return _fill_in_slices(labels == order[0])
+    counts = np.zeros(shape[:2], dtype=np.int64)
+    counts[box[:2]] = np.diff(lung.offsets).reshape(lung.shape[:2])
+    offsets = np.concatenate(([0], np.cumsum(counts)))
+    whole = Runs(shape, offsets, lung.starts + box[2].start, lung.stops + box[2].start)
+    mask = paint(whole, np.ones(whole.starts.size, dtype=bool))
+    return Lung(mask, _voxels(whole), _centre(whole))
 
 
-def _main_of_slice(plane: BoolArray) -> BoolArray:
-    """(row, column): the largest regions that cover most of it, and what lies in their hulls."""
-    labels, count = ndimage.label(plane, _EIGHT_NEIGHBOURS)
-    order, sizes = _by_size(labels)
-    covered = np.cumsum(sizes[order])
-    large = order[: np.searchsorted(covered, _COVERED_SHARE * plane.sum()) + 1]
-    if large.size == count:
-        return plane
-    kept = np.zeros(count + 1, dtype=bool)
-    kept[large] = True
-    main: BoolArray = kept[labels]
-    small = plane & ~main
-    for hull, extent in _hulls(main, labels, small):
-        main[extent] |= hull & small[extent]
-    return main
+def _voxels(runs: Runs) -> int:
+    return int(np.sum(runs.stops - runs.starts, dtype=np.int64))
 
 
-def _hulls(main: BoolArray, labels: IntArray, small: BoolArray) -> Iterator[tuple[BoolArray, Box]]:
-    """The convex hull of each region of ``main`` whose bounding box meets ``small``."""
-    for region in _REGIONPROPS(np.where(main, labels, 0)):
-        if small[region.slice].any():
-            yield region.image_convex, region.slice
-
-
-def _fill_in_slices(lung: BoolArray) -> BoolArray:
-    """Fill, slice by slice, background (8-connected) that does not reach the edge.
-
-    The outer border of such a hole is one 8-connected region, so filling the whole slice at once
-    is the same as filling each region by itself, as the reference does.
-    """
-    framed = np.pad(lung, ((0, 0), (1, 1), (1, 1)))
-    labels, count = ndimage.label(~framed, _EIGHT_NEIGHBOURS_IN_SLICE)
-    filled = np.ones(count + 1, dtype=bool)
-    filled[labels[:, 0, 0]] = False
-    inside: BoolArray = filled[labels[:, 1:-1, 1:-1]]
-    return inside
-
-
-def _placed(cropped: BoolArray, box: Box, shape: tuple[int, ...]) -> BoolArray:
-    whole = np.zeros(shape, dtype=bool)
-    whole[box] = cropped
-    return whole
+def _centre(runs: Runs) -> npt.NDArray[np.float64]:
+    """(3,): the mean (slice, row, column) of all voxels, of which there is at least one."""
+    rows = runs.shape[1]
+    lengths = (runs.stops - runs.starts).astype(np.int64)
+    row = np.repeat(np.arange(runs.offsets.size - 1), np.diff(runs.offsets))
+    column = (runs.starts + runs.stops - 1) / 2
+    # No matrix product: it would call up threads of its own, which cost more than the sums.
+    sums = [np.sum(lengths * places) for places in (row // rows, row % rows, column)]
+    return np.array(sums, dtype=np.float64) / np.sum(lengths)

@@ -1,7 +1,8 @@
-"""Sliding maximum intensity projection: each slice shows the brightest of a slab around it."""
+"""Sliding projections: each slice shows the brightest, darkest or mean of a slab around it."""
 
+import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -9,24 +10,57 @@ import numpy.typing as npt
 from pipeline.algorithms.registry import Algorithm
 from pipeline.errors import NotApplicableError
 from pipeline.findings import Code, DerivedVolume
+from pipeline.kernels.sliding import FLOAT_MEAN, INTEGER_MEAN, MAXIMUM, MINIMUM, slide
 from pipeline.volume import Volume
+
+Projection = Literal["maximum", "minimum", "mean"]
 
 _AXIAL_COSINE = 0.8
 _WINDOW_RANGE = (1, 200)
-_PROJECTION = Code("113078", "DCM", "Maximum intensity projection")
+_THICKEST_SLAB_MM = 1000.0
+# Spacings are differences of rounded positions: 25 slices of 0.6 mm are a slab of 15 mm.
+_SLAB_TOLERANCE = 1e-6
+_EXACT_MEAN_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How a projection is named in its series."""
+
+    title: str
+    derivation: Code
+
+    @property
+    def term(self) -> str:
+        """As a value of Image Type (0008,0008)."""
+        return self.title.upper()
+
+
+_KINDS: dict[Projection, _Kind] = {
+    "maximum": _Kind("MIP", Code("113078", "DCM", "Maximum intensity projection")),
+    "minimum": _Kind("MinIP", Code("113079", "DCM", "Minimum intensity projection")),
+    "mean": _Kind("Mean", Code("113049", "DCM", "Pixel by pixel mean")),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class SlidingMipParameters:
-    """How thick a slab is.
+    """What a slab shows and how thick it is.
 
     Parameters
     ----------
+    projection
+        The brightest, the darkest or the mean value of the slab.
     window
         Slices to each side of the middle one, 1 to 200.
+    window_mm
+        Thickness of the whole slab in mm, above 0 and up to 1000, in place of ``window``: the
+        most slices that are not thicker, at least the middle one.
     """
 
     window: int = 10
+    projection: Projection = "maximum"
+    window_mm: float | None = None
 
     def __post_init__(self) -> None:
         low, high = _WINDOW_RANGE
@@ -35,15 +69,56 @@ class SlidingMipParameters:
             raise ValueError(
                 f"window is {self.window!r}; it is a whole number of slices from {low} to {high}"
             )
+        if self.projection not in _KINDS:
+            raise ValueError(f"projection is {self.projection!r}; it is one of {', '.join(_KINDS)}")
+        if self.window_mm is not None and not _is_thickness(self.window_mm):
+            raise ValueError(
+                f"window_mm is {self.window_mm!r}; it is a thickness above 0 and up to "
+                f"{_THICKEST_SLAB_MM:.0f} mm"
+            )
+
+    def neighbours(self, slice_mm: float) -> int:
+        """Slices to each side of the middle one, where slices are ``slice_mm`` apart."""
+        if self.window_mm is None:
+            return self.window
+        return neighbours_within(self.window_mm, slice_mm)
 
 
-def sliding_maximum(voxels: npt.NDArray[Any], window: int, axis: int) -> npt.NDArray[Any]:
-    """The maximum over each slice and its neighbours.
+def _is_thickness(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return 0 < value <= _THICKEST_SLAB_MM
+
+
+def neighbours_within(slab_mm: float, slice_mm: float) -> int:
+    """How many slices to each side make the thickest slab that is not thicker than asked for.
+
+    Parameters
+    ----------
+    slab_mm
+        Thickness of the slab: ``2 n + 1`` slices are ``(2 n + 1) * slice_mm`` thick.
+    slice_mm
+        From slice to slice, above 0.
+
+    Returns
+    -------
+    0 or more: the middle slice is always in the slab, even where it alone is thicker.
+    """
+    slices = slab_mm / slice_mm * (1 + _SLAB_TOLERANCE)
+    return max(0, math.floor((slices - 1) / 2))
+
+
+def sliding_projection(
+    voxels: npt.NDArray[Any], projection: Projection, window: int, axis: int
+) -> npt.NDArray[Any]:
+    """The maximum, minimum or mean over each slice and its neighbours.
 
     Parameters
     ----------
     voxels
-        Three axes, in any order. Not changed.
+        Three axes, in any order; integers, float32 or float64. Not changed.
+    projection
+        Which value of the neighbours.
     window
         Neighbours to each side, 0 or more; fewer where the volume ends.
     axis
@@ -51,30 +126,53 @@ def sliding_maximum(voxels: npt.NDArray[Any], window: int, axis: int) -> npt.NDA
 
     Returns
     -------
-    Shape and type of ``voxels``; along ``axis``, element i is the maximum of the elements
-    ``max(0, i - window)`` to ``min(n - 1, i + window)``.
+    Shape, type and memory order of ``voxels``; along ``axis``, element i is made of the elements
+    ``max(0, i - window)`` to ``min(n - 1, i + window)``. Extremes are NaN where one of these is.
+    The mean of integers is exact, then rounded to the nearest integer, halves to even; that of
+    floating point is the float64 sum in their order, divided, then rounded to their type.
 
-    Source: nidataset 0.9.1, ``mip``, whose values these are.
+    Raises
+    ------
+    ValueError
+        ``voxels`` are of another type, or 64-bit integers to be averaged; ``window`` is negative.
+
+    Source: nidataset 0.9.1, ``mip``, for the maximum, whose values these are.
     """
-    projected = np.empty_like(voxels)
-    source, target = np.moveaxis(voxels, axis, 0), np.moveaxis(projected, axis, 0)
-    reach = min(window, len(source) - 1)
-    # A plane at a time: it stays in the processor's cache for all the passes over it.
-    for index in range(source.shape[1]):
-        plane = source[:, index].copy()
-        for line in (plane, plane[::-1]):
-            _look_ahead(line, reach)
-        target[:, index] = plane
-    return projected
+    native = voxels.dtype.newbyteorder("=")
+    if native.kind not in "iu" and native not in (np.float32, np.float64):
+        raise ValueError(f"voxels are {native}; they are integers, float32 or float64")
+    if window < 0:
+        raise ValueError(f"window is {window}; it is 0 or more neighbours")
+    return slide(voxels.astype(native, copy=False), _operation(native, projection), window, axis)
 
 
-def _look_ahead(line: npt.NDArray[Any], reach: int) -> None:
-    """Replace each element by the maximum of itself and the ``reach`` next ones, by doubling."""
-    covered = 0
-    while covered < reach:
-        step = min(covered + 1, reach - covered)
-        np.maximum(line[:-step], line[step:], out=line[:-step])
-        covered += step
+def _operation(dtype: np.dtype[Any], projection: Projection) -> int:
+    """What the kernel is asked for."""
+    match projection:
+        case "maximum":
+            return MAXIMUM
+        case "minimum":
+            return MINIMUM
+        case "mean" if dtype.kind == "f":
+            return FLOAT_MEAN
+    if dtype.itemsize > _EXACT_MEAN_BYTES:
+        raise ValueError(f"voxels are {dtype}; a mean of integers is made of up to 32 bits")
+    return INTEGER_MEAN
+
+
+def sliding_maximum(voxels: npt.NDArray[Any], window: int, axis: int) -> npt.NDArray[Any]:
+    """The maximum over each slice and its neighbours: see `sliding_projection`."""
+    return sliding_projection(voxels, "maximum", window, axis)
+
+
+def sliding_minimum(voxels: npt.NDArray[Any], window: int, axis: int) -> npt.NDArray[Any]:
+    """The minimum over each slice and its neighbours: see `sliding_projection`."""
+    return sliding_projection(voxels, "minimum", window, axis)
+
+
+def sliding_mean(voxels: npt.NDArray[Any], window: int, axis: int) -> npt.NDArray[Any]:
+    """The mean over each slice and its neighbours: see `sliding_projection`."""
+    return sliding_projection(voxels, "mean", window, axis)
 
 
 def analyse(volume: Volume, parameters: SlidingMipParameters) -> tuple[DerivedVolume, ...]:
@@ -85,12 +183,13 @@ def analyse(volume: Volume, parameters: SlidingMipParameters) -> tuple[DerivedVo
     NotApplicableError
         The slices are not axial.
     """
-    geometry, window = volume.geometry, parameters.window
+    geometry, kind = volume.geometry, _KINDS[parameters.projection]
     if abs(geometry.slice_direction[2]) < _AXIAL_COSINE:
         raise NotApplicableError(
-            f"An axial MIP is made of axial slices; those of series {volume.series_instance_uid} "
-            "are not axial. Route the axial series."
+            f"An axial {kind.title} is made of axial slices; those of series "
+            f"{volume.series_instance_uid} are not axial. Route the axial series."
         )
+    window = parameters.neighbours(geometry.spacing.slice_mm)
     slices = len(volume.voxels)
     source_slices = tuple(
         tuple(range(max(0, index - window), min(slices, index + window + 1)))
@@ -99,14 +198,14 @@ def analyse(volume: Volume, parameters: SlidingMipParameters) -> tuple[DerivedVo
     thickest = max(len(sources) for sources in source_slices)
     return (
         DerivedVolume(
-            name="axial-mip",
-            voxels=sliding_maximum(volume.voxels, window, axis=0),
-            image_type=("AXIAL", "MIP"),
-            derivation=(_PROJECTION,),
+            name=f"axial-{kind.title.lower()}",
+            voxels=sliding_projection(volume.voxels, parameters.projection, window, axis=0),
+            image_type=("AXIAL", kind.term),
+            derivation=(kind.derivation,),
             source_slices=source_slices,
             locations_preserved=False,
             slab_mm=thickest * geometry.spacing.slice_mm,
-            description=f"MIP axial, {thickest} slices",
+            description=f"{kind.title} axial, {thickest} slices",
         ),
     )
 

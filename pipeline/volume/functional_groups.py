@@ -108,6 +108,7 @@ _SINGLE_FRAME_NAMES = {
     Tag("FrameAcquisitionDateTime"): Tag("AcquisitionDateTime"),
     Tag("FrameAcquisitionDuration"): Tag("ActualFrameDuration"),
     Tag("EffectiveEchoTime"): Tag("EchoTime"),
+    Tag("InversionTimes"): Tag("InversionTime"),
     Tag("TemporalPositionIndex"): Tag("TemporalPositionIdentifier"),
     Tag("NominalCardiacTriggerDelayTime"): Tag("TriggerTime"),
 }
@@ -173,7 +174,7 @@ def group_attributes(groups: Dataset, name: str, zone: str) -> GroupAttributes:
         elif tag in _UNASSIGNED:
             unassigned.update(_of_only_item(groups[tag]))
         elif tag in _TAKEN_WHOLE:
-            assigned[tag] = groups[tag]
+            assigned[tag] = groups.get_item(tag)
     decoded = Dataset(assigned)
     if _GRADIENT_DIRECTION in assigned:
         assigned.update(_of_only_item(decoded[_GRADIENT_DIRECTION]))

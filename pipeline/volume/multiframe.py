@@ -11,9 +11,11 @@ from collections.abc import Iterator
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 
+from pipeline.elements import Header
 from pipeline.errors import SeriesGeometryError, UnreadableInstanceError
 from pipeline.instance import Instance
 from pipeline.volume.frame import Frame
@@ -22,6 +24,8 @@ from pipeline.volume.functional_groups import Elements, group_attributes, tags
 _SHARED = "SharedFunctionalGroupsSequence"
 _PER_FRAME = "PerFrameFunctionalGroupsSequence"
 _INSTANCE_NUMBER = Tag("InstanceNumber")
+# Says how values that are of the pixels' type are to be decoded.
+_SIGN = Tag("PixelRepresentation")
 # Frame numbers take five digits of a frame's Instance Number. A long functional MR has 60,000.
 _NUMBERING = 100_000
 # What describes the instance as a whole. A position at its top is that of no frame in particular.
@@ -45,6 +49,7 @@ _OF_THE_WHOLE = tags(
 _DAMAGED_ELEMENT_ERRORS = (
     ArithmeticError,
     AttributeError,
+    BytesLengthException,
     EOFError,
     LookupError,
     NotImplementedError,
@@ -77,8 +82,8 @@ def frames_of(instance: Instance) -> tuple[Frame, ...]:
     UnreadableInstanceError
         The functional groups are damaged, or numbers in them are none.
     """
-    if not _is_multi_frame(instance.header):
-        return (Frame(instance, instance.header),)
+    if not _is_multi_frame(instance):
+        return (Frame(instance),)
     try:
         return tuple(_frames(instance))
     except _DAMAGED_ELEMENT_ERRORS as error:
@@ -88,12 +93,14 @@ def frames_of(instance: Instance) -> tuple[Frame, ...]:
         ) from error
 
 
-def _is_multi_frame(header: Dataset) -> bool:
-    return _SHARED in header or _PER_FRAME in header or _announced(header) > 1
+def _is_multi_frame(instance: Instance) -> bool:
+    header = instance.elements
+    return header.has(_SHARED) or header.has(_PER_FRAME) or _announced(header) > 1
 
 
-def _announced(header: Dataset) -> int:
-    return int(header.get("NumberOfFrames") or 1)
+def _announced(header: Header) -> int:
+    number = header.get("NumberOfFrames")
+    return int(number) if isinstance(number, int | float) and number else 1
 
 
 def _frames(instance: Instance) -> Iterator[Frame]:
@@ -112,7 +119,7 @@ def _frames(instance: Instance) -> Iterator[Frame]:
 
 def _groups_per_frame(instance: Instance) -> list[Dataset]:
     """The functional groups of each frame; empty ones where all is shared or there are none."""
-    announced = _announced(instance.header)
+    announced = _announced(instance.elements)
     described = _items(instance.header, _PER_FRAME)
     if described and len(described) != announced:
         raise SeriesGeometryError(
@@ -132,10 +139,14 @@ def _groups_per_frame(instance: Instance) -> list[Dataset]:
 
 def _items(header: Dataset, keyword: str) -> list[Dataset]:
     """The items of a sequence; none where it is missing."""
-    items = header.get(keyword)
-    if items is not None and not isinstance(items, Sequence):
+    if keyword not in header:
+        return []
+    # Decoded aside: in the instance's header the items would stay in memory beside the frames.
+    aside: Elements = {tag: header.get_item(tag) for tag in (Tag(keyword), _SIGN) if tag in header}
+    items = _dataset(aside, header)[keyword].value
+    if not isinstance(items, Sequence):
         raise TypeError(f"{keyword} is no sequence")
-    return list(items or ())
+    return list(items)
 
 
 def _first_number(instance: Instance) -> int | None:
@@ -160,7 +171,3 @@ def _dataset(elements: Elements, like: Dataset) -> Dataset:
     implicit, little_endian = like.original_encoding
     data_set.set_original_encoding(implicit, little_endian, like.original_character_set)
     return data_set
-
-
-def _number(elements: Elements, number: int) -> None:
-    elements[_INSTANCE_NUMBER] = DataElement(_INSTANCE_NUMBER, "IS", number)

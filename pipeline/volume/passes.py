@@ -9,11 +9,12 @@ Source: seed 003, ``load_scan``.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import inf
 
 from pipeline.errors import SeriesGeometryError
+from pipeline.volume.mixing import check_not_patched, check_one_contrast, in_one_run
 from pipeline.volume.phases import Group, split_by_attribute, split_by_order
 from pipeline.volume.plane import Plane, named
 from pipeline.volume.receipt import Dropped
@@ -44,12 +45,20 @@ class Pass:
         What tells them from other passes of the series; empty where there are none.
     dropped
         What shares their positions and was left out.
+    warnings
+        What a reader of the volume should know, a sentence each.
     """
 
     placed: tuple[Placed, ...]
     rule: str
     attributes: tuple[tuple[str, str], ...] = ()
     dropped: tuple[Dropped, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def planes(self) -> list[Plane]:
+        """The planes in order of position."""
+        return [item.plane for item in self.placed]
 
 
 def passes_of(series: str, placed: Sequence[Placed]) -> list[Pass]:
@@ -65,25 +74,13 @@ def passes_of(series: str, placed: Sequence[Placed]) -> list[Pass]:
     Raises
     ------
     SeriesGeometryError
-        Positions are shared and nothing tells which planes belong together.
+        Positions are shared and nothing tells which planes belong together, or slices were lost
+        such that what is left mixes volumes.
     """
-    indices = position_indices(placed)
-    if len(set(indices)) == len(placed):
-        return [Pass(tuple(placed), "every position once")]
-    planes = [item.plane for item in placed]
-    groups = split_by_attribute(planes, indices)
-    full = [group for group in groups if len(group.planes) == len(set(indices))]
-    if full:
-        return _full_passes(full, groups, placed)
-    if groups and not groups[0].repeats:
-        raise SeriesGeometryError(series, _why_mixed(groups, len(set(indices))))
-    chunks = _by_instance_number(placed, indices)
-    ordered = [] if groups else split_by_order(planes, indices)
-    if ordered and (not chunks or _same_sets(ordered, chunks)):
-        return [_pass_of(group, placed) for group in ordered]
-    if chunks:
-        return [_first_chunk(chunks)]
-    return [_first_of_each(series, placed, indices)]
+    found = _passes(series, placed)
+    for one in found:
+        check_one_contrast(series, one.planes)
+    return found
 
 
 def position_indices(placed: Sequence[Placed]) -> list[int]:
@@ -95,26 +92,54 @@ def position_indices(placed: Sequence[Placed]) -> list[int]:
     return indices
 
 
+def _passes(series: str, placed: Sequence[Placed]) -> list[Pass]:
+    indices = position_indices(placed)
+    if len(set(indices)) == len(placed):
+        return [Pass(tuple(placed), "every position once")]
+    planes = [item.plane for item in placed]
+    groups = split_by_attribute(planes, indices)
+    full = [group for group in groups if len(group.planes) == len(set(indices))]
+    if full:
+        return _full_passes(full, groups, placed)
+    if groups and not groups[0].repeats:
+        raise SeriesGeometryError(series, _why_mixed(groups, len(set(indices))))
+    first = _first_by_number(placed, indices)
+    ordered = [] if groups else split_by_order(planes, indices)
+    if ordered and (not first or _is_one_of(first, ordered)):
+        return [_pass_of(group, placed) for group in ordered]
+    chosen = (
+        _reference_pass(first, placed, indices)
+        if first
+        else _first_of_each(series, placed, indices)
+    )
+    check_not_patched(series, chosen.planes, planes, indices)
+    return [chosen]
+
+
 def _full_passes(
     full: Sequence[Group], groups: Sequence[Group], placed: Sequence[Placed]
 ) -> list[Pass]:
     """A pass for each group that covers all positions; the others are dropped, named."""
+    left_out = [group for group in groups if group not in full]
     dropped = tuple(
         Dropped(plane.frame.name, f"of {_described(group)}, which does not cover all positions")
-        for group in groups
-        if group not in full
+        for group in left_out
         for plane in group.planes
     )
-    return [_pass_of(group, placed, dropped) for group in full]
+    warnings = tuple(
+        f"The series also holds {len(group.planes)} slices of {_described(group)}, which do not "
+        "cover all positions: they are left out."
+        for group in left_out
+    )
+    return [replace(_pass_of(group, placed), dropped=dropped, warnings=warnings) for group in full]
 
 
-def _pass_of(group: Group, placed: Sequence[Placed], dropped: tuple[Dropped, ...] = ()) -> Pass:
+def _pass_of(group: Group, placed: Sequence[Placed]) -> Pass:
     members = {id(plane) for plane in group.planes}
     return Pass(
         placed=tuple(item for item in placed if id(item.plane) in members),
         rule=f"split by {' and '.join(keyword for keyword, _ in group.attributes)}",
         attributes=group.attributes,
-        dropped=dropped,
     )
 
 
@@ -130,42 +155,43 @@ def _why_mixed(groups: Sequence[Group], positions: int) -> str:
     )
 
 
-def _by_instance_number(placed: Sequence[Placed], indices: Sequence[int]) -> list[list[Placed]]:
-    """The reference's passes: as many, by Instance Number, as the first position has planes.
+def _first_by_number(placed: Sequence[Placed], indices: Sequence[int]) -> list[Placed]:
+    """What the reference keeps: the first by Instance Number, a share told by the first position.
 
     Returns
     -------
-    Empty where that leaves a position out of a pass or doubles it there.
+    In order of position; empty where it is not each position once.
     """
-    count = indices.count(0)
     length = len(set(indices))
     numbers = [item.plane.instance_number for item in placed]
-    if len(placed) != count * length or None in numbers or len(set(numbers)) < len(numbers):
+    if len(placed) // indices.count(0) != length or None in numbers:
         return []
     order = sorted(range(len(placed)), key=lambda index: numbers[index] or 0.0)
-    chunks = [sorted(order[start : start + length]) for start in range(0, len(order), length)]
-    if any(len({indices[index] for index in chunk}) != length for chunk in chunks):
+    chosen, rest = sorted(order[:length]), order[length:]
+    tied = rest and numbers[rest[0]] == numbers[order[length - 1]]
+    if tied or len({indices[index] for index in chosen}) != length:
         return []
-    return [[placed[index] for index in chunk] for chunk in chunks]
+    return [placed[index] for index in chosen]
 
 
-def _same_sets(groups: Sequence[Group], chunks: Sequence[Sequence[Placed]]) -> bool:
-    by_group = {frozenset(id(plane) for plane in group.planes) for group in groups}
-    by_chunk = {frozenset(id(item.plane) for item in chunk) for chunk in chunks}
-    return by_group == by_chunk
+def _is_one_of(chosen: Sequence[Placed], groups: Sequence[Group]) -> bool:
+    members = {id(item.plane) for item in chosen}
+    return any(members == {id(plane) for plane in group.planes} for group in groups)
 
 
-def _first_chunk(chunks: Sequence[Sequence[Placed]]) -> Pass:
+def _reference_pass(
+    chosen: Sequence[Placed], placed: Sequence[Placed], indices: Sequence[int]
+) -> Pass:
+    count, length = indices.count(0), len(chosen)
+    which = "every position" if count * length == len(placed) else "the first position"
+    kept = {id(item) for item in chosen}
     return Pass(
-        placed=tuple(chunks[0]),
-        rule=(
-            f"every position {len(chunks)} times; the first {len(chunks[0])} by Instance Number "
-            "kept"
-        ),
+        placed=tuple(chosen),
+        rule=f"{which} {count} times; the first {length} by Instance Number kept",
         dropped=tuple(
             Dropped(item.plane.frame.name, "a later pass over the same positions")
-            for chunk in chunks[1:]
-            for item in chunk
+            for item in placed
+            if id(item) not in kept
         ),
     )
 
@@ -204,6 +230,14 @@ def _first_of_each(series: str, placed: Sequence[Placed], indices: Sequence[int]
             Dropped(item.plane.frame.name, f"at the position of {first.plane.frame.name}")
             for item in others
         ]
+    acquisitions = {item.plane.acquisition_number for item in kept}
+    planes = [item.plane for item in placed]
+    if len(acquisitions) == 1 and not in_one_run([item.plane for item in kept], planes, indices):
+        raise SeriesGeometryError(
+            series,
+            f"{len(shared)} of its {len(places)} positions are shared, and Instance Numbers do not "
+            "tell which planes belong together. Send each pass as a series of its own.",
+        )
     return Pass(
         placed=tuple(kept),
         rule=(

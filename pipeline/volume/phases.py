@@ -7,56 +7,12 @@ volumes where one attribute, or a few together, take each position once for each
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import inf
 
-from pydicom.dataset import Dataset
-from pydicom.multival import MultiValue
-
 from pipeline.volume.plane import Plane
+from pipeline.volume.telling import ORDERING, REPEATING, TELLING, time_of, value_of, values_of
 
-# In the order in which they are trusted: made to tell volumes apart, then set by the protocol,
-# then by the reconstruction, then mere times.
-_TELLING = (
-    "TemporalPositionIndex",
-    "TemporalPositionIdentifier",
-    "TemporalPositionTimeOffset",
-    "EchoNumbers",
-    "EchoTime",
-    "DiffusionBValue",
-    "DiffusionGradientOrientation",
-    "SequenceName",
-    "InversionTime",
-    "FlipAngle",
-    "NominalPercentageOfCardiacPhase",
-    "NominalCardiacTriggerDelayTime",
-    "TriggerTime",
-    "FrameReferenceTime",
-    "KVP",
-    "ImageType",
-    "ComplexImageComponent",
-    "RescaleType",
-    "Units",
-    "ConvolutionKernel",
-    "StackID",
-    "ContrastBolusAgent",
-    "SeriesDescription",
-    "AcquisitionNumber",
-    "AcquisitionDateTime",
-    "AcquisitionTime",
-)
-# A scan that was taken up again repeats positions, and shows the same there.
-_REPEATING = frozenset({"AcquisitionNumber", "AcquisitionDateTime", "AcquisitionTime"})
-# Private, and all there is in many diffusion series: b-values of Siemens, GE and Philips.
-_PRIVATE_B_VALUES = ((0x0019, 0x100C), (0x0043, 0x1039), (0x2001, 0x1003))
-# Where values differ from slice to slice, their order at each position tells phases apart.
-_ORDERING = (
-    "TemporalPositionTimeOffset",
-    "TriggerTime",
-    "FrameReferenceTime",
-    "AcquisitionDateTime",
-    "AcquisitionTime",
-)
 _MOST_TOGETHER = 3
 
 Codes = tuple[Hashable, ...]
@@ -80,7 +36,7 @@ class Group:
     @property
     def repeats(self) -> bool:
         """Whether another group of the series shows the same again, and no other contrast."""
-        return all(keyword in _REPEATING for keyword, _ in self.attributes)
+        return all(keyword in REPEATING for keyword, _ in self.attributes)
 
 
 def split_by_attribute(planes: Sequence[Plane], positions: Sequence[int]) -> list[Group]:
@@ -115,9 +71,12 @@ def split_by_attribute(planes: Sequence[Plane], positions: Sequence[int]) -> lis
 def split_by_order(planes: Sequence[Plane], positions: Sequence[int]) -> list[Group]:
     """The groups that the order of a time at each position makes, where each position has as many.
 
+    Where planes are missing, the second of one position may belong with the third of another. So
+    times must fall into windows far apart, or the Instance Numbers be without a gap.
+
     Returns
     -------
-    In the order of their lowest Instance Number; empty where times are missing or equal.
+    In the order of their lowest Instance Number; empty where times are missing, equal or no proof.
     """
     at_position: dict[int, list[Plane]] = defaultdict(list)
     for plane, position in zip(planes, positions, strict=True):
@@ -126,9 +85,10 @@ def split_by_order(planes: Sequence[Plane], positions: Sequence[int]) -> list[Gr
     count = len(places[0])
     if any(len(members) != count for members in places):
         return []
-    for keyword in _ORDERING:
+    nothing_missing = _numbered_without_gap(planes)
+    for keyword in ORDERING:
         groups = _ranked(keyword, places, count)
-        if groups:
+        if groups and (nothing_missing or _far_apart(groups, keyword)):
             return _in_order(groups)
     return []
 
@@ -137,7 +97,7 @@ def _ranked(keyword: str, places: Sequence[Sequence[Plane]], count: int) -> list
     """The k-th plane in time of every position, for each k."""
     ranks: list[list[Plane]] = [[] for _ in range(count)]
     for members in places:
-        times = [_time(plane.frame.header, keyword) for plane in members]
+        times = [time_of(plane, keyword) for plane in members]
         if None in times or len(set(times)) < count:
             return []
         order = sorted(range(count), key=lambda index: times[index] or 0.0)
@@ -149,35 +109,30 @@ def _ranked(keyword: str, places: Sequence[Sequence[Plane]], count: int) -> list
     ]
 
 
-def _time(header: Dataset, keyword: str) -> float | None:
-    try:
-        return float(header.get(keyword))
-    except (TypeError, ValueError):
-        return None
+def _numbered_without_gap(planes: Sequence[Plane]) -> bool:
+    numbers = {plane.instance_number for plane in planes}
+    present = [number for number in numbers if number is not None]
+    return len(present) == len(planes) and max(present) - min(present) == len(planes) - 1
+
+
+def _far_apart(groups: Sequence[Group], keyword: str) -> bool:
+    """Whether the times of each group lie closer together than half the way to the next group."""
+    times = [[time_of(plane, keyword) or 0.0 for plane in group.planes] for group in groups]
+    widest = max(max(members) - min(members) for members in times)
+    return all(2 * widest < min(later) - max(earlier) for earlier, later in pairwise(times))
 
 
 def _divisions(planes: Sequence[Plane], count: int) -> Iterator[tuple[tuple[str, ...], Codes]]:
     """Every single attribute with at most ``count`` values, then pairs and triples of them."""
     varying: dict[str, Codes] = {}
-    for keyword in _TELLING:
-        codes = tuple(_value(plane.frame.header, keyword) for plane in planes)
+    for keyword in TELLING:
+        codes = tuple(values_of(planes, keyword))
         if 1 < len(set(codes)) <= count:
             varying[keyword] = codes
     for together in range(1, _MOST_TOGETHER + 1):
         for keywords in combinations(varying, together):
             columns = [varying[keyword] for keyword in keywords]
             yield keywords, tuple(zip(*columns, strict=True))
-
-
-def _value(header: Dataset, keyword: str) -> str:
-    """The value of an attribute as text that is the same for the same value."""
-    value = header.get(keyword)
-    if value is None and keyword == "DiffusionBValue":
-        private = (header.get(tag) for tag in _PRIVATE_B_VALUES)
-        value = next((element.value for element in private if element is not None), None)
-    if isinstance(value, MultiValue | list | tuple):
-        return "\\".join(str(item) for item in value)
-    return "" if value is None else str(value)
 
 
 def _grouped(planes: Sequence[Plane], codes: Codes) -> list[list[Plane]]:
@@ -195,7 +150,7 @@ def _positions_once(
 
 
 def _shared(keywords: Sequence[str], plane: Plane) -> tuple[tuple[str, str], ...]:
-    return tuple((keyword, _value(plane.frame.header, keyword)) for keyword in keywords)
+    return tuple((keyword, value_of(plane, keyword)) for keyword in keywords)
 
 
 def _in_order(groups: list[Group]) -> list[Group]:

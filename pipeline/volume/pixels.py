@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,18 +23,19 @@ from pydicom.uid import UID, JPEGExtended12Bit
 
 from pipeline.errors import PixelDecodeError
 from pipeline.kernels.compiled import threads
+from pipeline.kernels.stored_values import add_in_place
 from pipeline.volume.frame import Frame
 
 Array = npt.NDArray[Any]
 
 _LITTLE_ENDIAN_NATIVE = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"})
-_NATIVE_TYPES = {
-    (8, 0): "u1",
-    (8, 1): "i1",
-    (16, 0): "<u2",
-    (16, 1): "<i2",
-    (32, 0): "<u4",
-    (32, 1): "<i4",
+_NATIVE_TYPES: dict[tuple[float | None, float | None], np.dtype[Any]] = {
+    (8, 0): np.dtype("u1"),
+    (8, 1): np.dtype("i1"),
+    (16, 0): np.dtype("<u2"),
+    (16, 1): np.dtype("<i2"),
+    (32, 0): np.dtype("<u4"),
+    (32, 1): np.dtype("<i4"),
 }
 _FLOAT_TYPES = {"FloatPixelData": "<f4", "DoubleFloatPixelData": "<f8"}
 _PIXEL_MODULE = (
@@ -49,6 +50,8 @@ _PIXEL_MODULE = (
 )
 _PLANES_AT_ONCE = 8
 _WHOLE_BITS = 8
+_HOUNSFIELD_BITS = 16
+_EXPLICIT_VR_BEFORE_VALUE = 8
 _DECODER_ERRORS = (
     ArithmeticError,
     AttributeError,
@@ -116,9 +119,7 @@ class LocalDecoder:
                 decode_plane(order, target)
             return len(batch)
 
-        plain = all(
-            order.frame.instance.transfer_syntax_uid in _LITTLE_ENDIAN_NATIVE for order in orders
-        )
+        plain = all(is_plain(order.frame) for order in orders)
         with ThreadPoolExecutor(threads() if plain else 1) as pool:
             for done in pool.map(some, range(0, len(orders), _PLANES_AT_ONCE)):
                 on_plane(done)
@@ -154,6 +155,11 @@ def decode_plane(order: PlaneOrder, target: Array) -> None:
         ) from error
 
 
+def is_plain(frame: Frame) -> bool:
+    """Whether the pixels of a frame are stored as they are, in this machine's byte order."""
+    return frame.instance.transfer_syntax_uid in _LITTLE_ENDIAN_NATIVE
+
+
 def voxel_type(frames: Sequence[Frame]) -> np.dtype[Any]:
     """The type of the voxels of a volume made of frames.
 
@@ -174,22 +180,17 @@ def voxel_type(frames: Sequence[Frame]) -> np.dtype[Any]:
 def _is_ct(frame: Frame) -> bool:
     pixels = frame.instance.pixels
     floating = pixels is not None and pixels.keyword in _FLOAT_TYPES
-    return frame.header.get("Modality") == "CT" and not floating
+    return frame.get("Modality") == "CT" and not floating
 
 
 def _has_table(frame: Frame) -> bool:
-    return bool(frame.header.get("ModalityLUTSequence"))
+    return frame.has("ModalityLUTSequence") and bool(frame.header.ModalityLUTSequence)
 
 
 def _rescale(frame: Frame) -> tuple[float, float]:
     """Rescale Slope and Intercept; 1 and 0 where there are none."""
-    slope, intercept = (
-        frame.header.get(keyword) for keyword in ("RescaleSlope", "RescaleIntercept")
-    )
-    return (
-        1.0 if slope is None else float(slope),
-        0.0 if intercept is None else float(intercept),
-    )
+    slope, intercept = frame.number_of("RescaleSlope"), frame.number_of("RescaleIntercept")
+    return (1.0 if slope is None else slope, 0.0 if intercept is None else intercept)
 
 
 def _stored_type(frame: Frame) -> np.dtype[Any]:
@@ -200,7 +201,7 @@ def _stored_type(frame: Frame) -> np.dtype[Any]:
     PixelDecodeError
         The header does not say, or says what no image has.
     """
-    header, pixels = frame.header, frame.instance.pixels
+    pixels = frame.instance.pixels
     if pixels is None:
         raise PixelDecodeError(
             f"Instance {frame.name} has no pixel data. Send the series again, or check it where "
@@ -208,14 +209,29 @@ def _stored_type(frame: Frame) -> np.dtype[Any]:
         )
     if pixels.keyword in _FLOAT_TYPES:
         return np.dtype(_FLOAT_TYPES[pixels.keyword])
-    bits, signed = header.get("BitsAllocated"), header.get("PixelRepresentation")
-    try:
-        return np.dtype(_NATIVE_TYPES[int(bits), int(signed)])
-    except (KeyError, TypeError, ValueError):
+    form = (frame.number_of("BitsAllocated"), frame.number_of("PixelRepresentation"))
+    if form not in _NATIVE_TYPES:
         raise PixelDecodeError(
-            f"Instance {frame.name} says Bits Allocated {bits!r} and Pixel Representation "
-            f"{signed!r}: no grey image is stored so. Check the series where it was made."
-        ) from None
+            f"Instance {frame.name} says Bits Allocated {form[0]} and Pixel Representation "
+            f"{form[1]}: no grey image is stored so. Check the series where it was made."
+        )
+    _check_bits(frame)
+    return _NATIVE_TYPES[form]
+
+
+def _check_bits(frame: Frame) -> None:
+    """Raise where the stored bits are not the lowest ones, as old archives have it."""
+    allocated, stored, high = (
+        frame.number_of(keyword) for keyword in ("BitsAllocated", "BitsStored", "HighBit")
+    )
+    if stored is None:
+        return
+    if allocated is None or stored > allocated or (high is not None and high != stored - 1):
+        raise PixelDecodeError(
+            f"Instance {frame.name} says Bits Allocated {allocated}, Bits Stored {stored} and "
+            f"High Bit {high}: where its values lie is not clear. Check the series where it was "
+            "made."
+        )
 
 
 def _reads_straight(frame: Frame, plane: Array) -> bool:
@@ -223,7 +239,7 @@ def _reads_straight(frame: Frame, plane: Array) -> bool:
     slope, intercept = _rescale(frame)
     stored = _stored_type(frame)
     return (
-        frame.instance.transfer_syntax_uid in _LITTLE_ENDIAN_NATIVE
+        is_plain(frame)
         and stored.itemsize == plane.dtype.itemsize
         and slope == 1.0
         and not _has_table(frame)
@@ -237,12 +253,11 @@ def _read_straight(frame: Frame, plane: Array) -> None:
     stored = plane.view(_stored_type(frame))
     _read_native(frame, stored)
     _drop_unused_bits(frame, stored)
-    if not _is_ct(frame):
-        return
-    intercept = int(_rescale(frame)[1])
-    _check_fits(frame, int(stored.min()) + intercept, int(stored.max()) + intercept, plane.dtype)
-    # In 16 bits the sum may pass the limit of the stored type; as it fits the slice's, it is right.
-    np.add(stored, np.array(intercept % 2**16).astype(stored.dtype), out=stored, casting="unsafe")
+    if _is_ct(frame):
+        intercept = int(_rescale(frame)[1])
+        addend = np.array(intercept % 2**_HOUNSFIELD_BITS).astype(stored.dtype)[()]
+        lowest, highest = add_in_place(stored.reshape(-1), addend)
+        _check_fits(frame, int(lowest) + intercept, int(highest) + intercept, plane.dtype)
 
 
 def _read_native(frame: Frame, stored: Array) -> None:
@@ -262,7 +277,7 @@ def _read_native(frame: Frame, stored: Array) -> None:
 
 def _drop_unused_bits(frame: Frame, stored: Array) -> None:
     """Shift out what is above Bits Stored; the sign comes from the highest stored bit."""
-    bits_stored = int(frame.header.get("BitsStored") or stored.dtype.itemsize * _WHOLE_BITS)
+    bits_stored = int(frame.number_of("BitsStored") or stored.dtype.itemsize * _WHOLE_BITS)
     unused = stored.dtype.itemsize * _WHOLE_BITS - bits_stored
     if stored.dtype.kind in "iu" and unused > 0:
         np.left_shift(stored, unused, out=stored)
@@ -271,8 +286,8 @@ def _drop_unused_bits(frame: Frame, stored: Array) -> None:
 
 def _stored(frame: Frame) -> Array:
     """(row, column): the stored values of a frame."""
-    shape = (int(frame.header.Rows), int(frame.header.Columns))
-    if frame.instance.transfer_syntax_uid in _LITTLE_ENDIAN_NATIVE:
+    shape = (int(frame.number_of("Rows") or 0), int(frame.number_of("Columns") or 0))
+    if is_plain(frame):
         stored: Array = np.empty(shape, _stored_type(frame))
         _read_native(frame, stored)
         _drop_unused_bits(frame, stored)
@@ -318,12 +333,29 @@ def _alone(frame: Frame) -> Dataset:
             alone["PixelData"].VR = "OB"
         else:
             size = int(alone.Rows) * int(alone.Columns) * int(alone.BitsAllocated) // _WHOLE_BITS
-            file.seek(number * size, 1)
-            alone.PixelData = file.read(size + size % 2)
-            alone["PixelData"].VR = "OW"
+            vr = _big_endian_vr(file, pixels.offset)
+            if vr == "OW" and number * size % 2:
+                raise NotImplementedError("a frame that begins within a word")
+            alone.PixelData = _pixel_bytes(file, pixels.offset + number * size, size)
+            alone["PixelData"].VR = vr
     little = bool(UID(frame.instance.transfer_syntax_uid).is_little_endian)
     alone.set_original_encoding(is_implicit_vr=False, is_little_endian=little)
     return alone
+
+
+def _pixel_bytes(file: BinaryIO, start: int, size: int) -> bytes:
+    """The bytes of a frame, filled up to whole words."""
+    file.seek(start)
+    content = file.read(size)
+    if len(content) < size:
+        raise EOFError
+    return content + bytes(size % 2)
+
+
+def _big_endian_vr(file: BinaryIO, offset: int) -> str:
+    """OB or OW, from before a value: in words, pairs of 8-bit pixels are swapped."""
+    file.seek(offset - _EXPLICIT_VR_BEFORE_VALUE)
+    return file.read(2).decode("ascii")
 
 
 def _offsets(frame: Frame) -> dict[str, Any]:

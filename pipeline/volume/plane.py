@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
+from pipeline.elements import Header
 from pipeline.errors import NotAnImageError, SeriesGeometryError
 from pipeline.geometry import Vector
 from pipeline.instance import Instance
@@ -65,10 +65,10 @@ def images_only(instances: Sequence[Instance]) -> tuple[list[Instance], list[Dro
     """
     kept, dropped = list(instances), []
     for is_other, reason in _NO_SLICES:
-        rest = [item for item in kept if not is_other(item.header)]
-        others = [item for item in kept if is_other(item.header)]
+        rest = [item for item in kept if not is_other(item.elements)]
+        others = [item for item in kept if is_other(item.elements)]
         if not rest:
-            classes = ", ".join(sorted({_class_name(item.header) for item in others}))
+            classes = ", ".join(sorted({_class_name(item) for item in others}))
             raise NotAnImageError(
                 f"The series holds {reason} ({classes}) and no image slices: no volume can be made "
                 "of it. Leave such objects out of the route or of the sender's forward rule."
@@ -85,9 +85,9 @@ def slices_only(frames: Sequence[Frame]) -> tuple[list[Frame], list[Dropped]]:
     """
     kept, dropped = list(frames), []
     for is_other, reason in _STRAY_IMAGES:
-        others = [frame for frame in kept if is_other(frame.header)]
+        others = [frame for frame in kept if is_other(frame)]
         if 0 < len(others) < len(kept):
-            kept = [frame for frame in kept if not is_other(frame.header)]
+            kept = [frame for frame in kept if not is_other(frame)]
             dropped += [Dropped(frame.name, reason) for frame in others]
     return kept, dropped
 
@@ -101,7 +101,7 @@ def planes_of(series: str, frames: Sequence[Frame]) -> list[Plane]:
         A frame does not say where it lies, or what it says is no plane.
     """
     for keyword in _GEOMETRY:
-        missing = [frame.name for frame in frames if not frame.header.get(keyword)]
+        missing = [frame.name for frame in frames if frame.get(keyword) is None]
         if missing:
             raise SeriesGeometryError(
                 series,
@@ -142,10 +142,9 @@ def named(names: Iterable[str]) -> str:
 
 
 def _plane(series: str, frame: Frame) -> Plane:
-    header = frame.header
-    position = _numbers(header, "ImagePositionPatient")
-    orientation = _numbers(header, "ImageOrientationPatient")
-    spacing = _numbers(header, "PixelSpacing")
+    position = frame.numbers_of("ImagePositionPatient")
+    orientation = frame.numbers_of("ImageOrientationPatient")
+    spacing = frame.numbers_of("PixelSpacing")
     if not _is_sound(position, orientation, spacing):
         raise SeriesGeometryError(
             series,
@@ -160,23 +159,11 @@ def _plane(series: str, frame: Frame) -> Plane:
         position_mm=(x, y, z),
         orientation=orientation,
         pixel_spacing_mm=(row_mm, column_mm),
-        shape=(int(header.Rows), int(header.Columns)),
-        frame_of_reference_uid=str(header.get("FrameOfReferenceUID") or ""),
-        instance_number=_number(header, "InstanceNumber"),
-        acquisition_number=_number(header, "AcquisitionNumber"),
+        shape=(int(frame.number_of("Rows") or 0), int(frame.number_of("Columns") or 0)),
+        frame_of_reference_uid=frame.text_of("FrameOfReferenceUID"),
+        instance_number=frame.number_of("InstanceNumber"),
+        acquisition_number=frame.number_of("AcquisitionNumber"),
     )
-
-
-def _numbers(header: Dataset, keyword: str) -> tuple[float, ...]:
-    return tuple(float(value) for value in np.atleast_1d(header[keyword].value))
-
-
-def _number(header: Dataset, keyword: str) -> float | None:
-    value = header.get(keyword)
-    try:
-        return None if value in (None, "") else float(value)
-    except (TypeError, ValueError):
-        return None
 
 
 def _is_sound(
@@ -225,47 +212,49 @@ def _close(one: Sequence[float], other: Sequence[float], tolerance: float) -> bo
     return all(abs(a - b) <= tolerance for a, b in zip(one, other, strict=True))
 
 
-def _image_type(header: Dataset) -> set[str]:
-    value = header.get("ImageType") or ()
-    values = [value] if isinstance(value, str) else value
-    return {str(item).strip().upper() for item in values}
+def _image_type(frame: Frame) -> set[str]:
+    value = frame.get("ImageType")
+    values = value if isinstance(value, tuple) else (value,)
+    return {str(item).upper() for item in values}
 
 
-def _is_localizer(header: Dataset) -> bool:
-    return bool(_image_type(header) & _LOCALIZERS)
+def _is_localizer(frame: Frame) -> bool:
+    return bool(_image_type(frame) & _LOCALIZERS)
 
 
-def _is_page(header: Dataset) -> bool:
-    return bool(_image_type(header) & _PAGES)
+def _is_page(frame: Frame) -> bool:
+    return bool(_image_type(frame) & _PAGES)
 
 
-def _is_secondary_capture(header: Dataset) -> bool:
-    sop_class = str(header.get("SOPClassUID", ""))
+def _is_secondary_capture(frame: Frame) -> bool:
+    sop_class = str(frame.instance.elements.get("SOPClassUID"))
     return sop_class == _SECONDARY_CAPTURE or sop_class.startswith(f"{_SECONDARY_CAPTURE}.")
 
 
-def _class_name(header: Dataset) -> str:
-    return UID(str(header.get("SOPClassUID", ""))).name
+def _class_name(instance: Instance) -> str:
+    return UID(str(instance.elements.get("SOPClassUID") or "")).name
 
 
-def _is_no_image(header: Dataset) -> bool:
-    return "Rows" not in header or "Columns" not in header
+def _is_no_image(header: Header) -> bool:
+    return not (header.has("Rows") and header.has("Columns"))
 
 
-def _is_segmentation(header: Dataset) -> bool:
-    return "SegmentSequence" in header
+def _is_segmentation(header: Header) -> bool:
+    return header.has("SegmentSequence")
 
 
-def _is_colour(header: Dataset) -> bool:
-    return int(header.get("SamplesPerPixel") or 1) != 1
+def _is_colour(header: Header) -> bool:
+    """Whether pixels have several samples, or stand for the colours of a palette."""
+    palette = header.get("PhotometricInterpretation") == "PALETTE COLOR"
+    return palette or header.get("SamplesPerPixel") not in (None, 1)
 
 
-_NO_SLICES: tuple[tuple[Callable[[Dataset], bool], str], ...] = (
+_NO_SLICES: tuple[tuple[Callable[[Header], bool], str], ...] = (
     (_is_no_image, "objects without an image"),
     (_is_segmentation, "segmentations (SEG)"),
     (_is_colour, "colour images"),
 )
-_STRAY_IMAGES: tuple[tuple[Callable[[Dataset], bool], str], ...] = (
+_STRAY_IMAGES: tuple[tuple[Callable[[Frame], bool], str], ...] = (
     (_is_localizer, "a localizer"),
     (_is_page, "a dose page or screen capture"),
     (_is_secondary_capture, "a secondary capture"),

@@ -80,5 +80,6 @@ class RebuildPolicy:
         return min(tolerance, _MOST_OF_SPACING * spacing_mm)
 
 
-# In a stack finer than the tolerance a missing slice would else pass unseen.
-_MOST_OF_SPACING = 0.25
+# In a stack finer than the tolerance a missing slice would else pass unseen: of four slices with
+# distances of 2, 1 and 2, none lies farther off than a fifth of the mean.
+_MOST_OF_SPACING = 0.15

@@ -18,7 +18,13 @@ from pipeline.volume.frame import Frame
 from pipeline.volume.gaps import interpolate_missing
 from pipeline.volume.multiframe import frames_of
 from pipeline.volume.passes import Pass, Placed, passes_of
-from pipeline.volume.pixels import LocalDecoder, PlaneDecoder, PlaneOrder, voxel_type
+from pipeline.volume.pixels import (
+    LocalDecoder,
+    PlaneDecoder,
+    PlaneOrder,
+    is_plain,
+    voxel_type,
+)
 from pipeline.volume.plane import (
     Plane,
     check_one_grid,
@@ -28,7 +34,7 @@ from pipeline.volume.plane import (
 )
 from pipeline.volume.policy import Phases, RebuildPolicy
 from pipeline.volume.receipt import Dropped, Phase, Receipt
-from pipeline.volume.sizes import check_sizes, check_volume
+from pipeline.volume.sizes import announced_frames, check_sizes, check_volume
 from pipeline.volume.stack import Stack, even_stack
 from pipeline.volume.stored import padding_of, pixel_warnings, rescale_text
 from pipeline.volume.suv import SuvFactor, suv_factor
@@ -51,8 +57,8 @@ class VolumePlan:
         Which of several volumes of the series it is.
     suv
         The body-weight SUV factor of a PET series; None for others.
-    rule, dropped
-        How its slices were chosen, and what was not.
+    rule, dropped, warnings
+        How its slices were chosen, what was not, and what a reader should know of that.
     """
 
     stack: Stack
@@ -61,6 +67,7 @@ class VolumePlan:
     suv: SuvFactor | None
     rule: str
     dropped: tuple[Dropped, ...]
+    warnings: tuple[str, ...]
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -89,7 +96,7 @@ def build_volume(
     policy
         What is done with a series that is no plain stack; nothing that changes voxels by default.
     decoder
-        Who decodes pixels; this process by default.
+        Who decodes compressed pixels; this process by default.
     on_slice
         Called as slices are decoded with those done and their number.
 
@@ -131,12 +138,14 @@ def plan_volumes(instances: Sequence[Instance], policy: RebuildPolicy) -> tuple[
     NotAnImageError, SeriesGeometryError, PixelDecodeError
         As `build_volume`, but for what only decoding shows.
     """
-    images, dropped = images_only(instances)
+    # In one order whatever order files came in: the result is the same to the last bit.
+    images, dropped = images_only(sorted(instances, key=lambda item: item.sop_instance_uid))
     series = images[0].series_instance_uid
     distinct, doubles = _distinct(series, images)
+    check_sizes(item for item in distinct if announced_frames(item) > 1)
     frames, strays = slices_only([frame for item in distinct for frame in frames_of(item)])
     dropped = [*dropped, *doubles, *strays]
-    check_sizes(frames)
+    check_sizes(frame.instance for frame in frames)
     planes = planes_of(series, frames)
     check_one_grid(series, planes)
     directions = _directions(planes[0])
@@ -165,10 +174,11 @@ def realise(plan: VolumePlan, decoder: PlaneDecoder, on_slice: SliceDone) -> Vol
         The volume is larger than any real one.
     """
     stack, frames = plan.stack, plan.frames
-    header = frames[0].header
-    shape = (stack.count, int(header.Rows), int(header.Columns))
+    shape = (stack.count, *stack.placed[0].plane.shape)
     dtype = voxel_type(frames)
     check_volume(frames[0].series_instance_uid, shape, dtype.itemsize)
+    # Plain pixels are only read, which other processes would not make faster.
+    decoder = LocalDecoder() if all(is_plain(frame) for frame in frames) else decoder
     voxels = decoder.allocate(shape, dtype)
     done = 0
 
@@ -220,11 +230,17 @@ def _directions(plane: Plane) -> tuple[Vector, Vector, Vector]:
 
     For an axial series that is ascending z, the reference's order, whichever way the rows run.
     """
-    a, b, c, d, e, f = plane.orientation
-    x, y, z = slice_normal((a, b, c), (d, e, f))
+    row, column = _unit(plane.orientation[:3]), _unit(plane.orientation[3:])
+    x, y, z = slice_normal(row, column)
     if max((x, y, z), key=abs) < 0:
         x, y, z = -x, -y, -z
-    return (a, b, c), (d, e, f), (x, y, z)
+    return row, column, (x, y, z)
+
+
+def _unit(direction: Sequence[float]) -> Vector:
+    """A direction without the rounding of its length in the header."""
+    x, y, z = (float(value) for value in np.divide(direction, np.linalg.norm(direction)))
+    return x, y, z
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -269,7 +285,6 @@ class _Survey:
         chosen = self.passes[number]
         stack = even_stack(self.series, chosen.placed, self.directions[2], self.policy)
         first = stack.placed[0].plane
-        header = first.frame.header
         several = len(self.passes) > 1
         return VolumePlan(
             stack=stack,
@@ -279,9 +294,10 @@ class _Survey:
                 spacing=Spacing(stack.spacing_mm, *first.pixel_spacing_mm),
             ),
             phase=Phase(number + 1, len(self.passes), chosen.attributes) if several else None,
-            suv=suv_factor(header) if header.get("Modality") == "PT" else None,
+            suv=suv_factor(first.frame.header) if first.frame.get("Modality") == "PT" else None,
             rule=chosen.rule,
             dropped=(*self.dropped, *chosen.dropped, *self._others(number), *stack.dropped),
+            warnings=(*chosen.warnings, *stack.warnings),
         )
 
     def _named(self, wanted: tuple[str, str]) -> list[int]:
@@ -315,10 +331,15 @@ def _shifted_back(
     voxels: npt.NDArray[Any], geometry: VolumeGeometry, stack: Stack
 ) -> tuple[npt.NDArray[Any], VolumeGeometry]:
     """Voxels and geometry of a tilted stack on an upright grid."""
-    from pipeline.volume.shear import shifted_back  # noqa: PLC0415 - a rare need, a large library
+    from pipeline.volume.shear import (  # noqa: PLC0415 - a rare need, a large library
+        shape_shifted_back,
+        shifted_back,
+    )
 
     column, row = np.array(geometry.column_direction), np.array(geometry.row_direction)
     along = (float(np.dot(stack.shift_mm, column)), float(np.dot(stack.shift_mm, row)))
+    shape = shape_shifted_back(voxels.shape, geometry.spacing, along)
+    check_volume(stack.placed[0].plane.frame.series_instance_uid, shape, voxels.itemsize)
     moved, (down_mm, right_mm) = shifted_back(voxels, geometry.spacing, along)
     x, y, z = geometry.origin_mm + down_mm * column + right_mm * row
     return moved, replace(geometry, origin_mm=(float(x), float(y), float(z)))
@@ -342,7 +363,7 @@ def _on_grid(frame: Frame, position_mm: npt.NDArray[np.float64], shape: tuple[in
     header.Rows, header.Columns = shape[1:]
     if "SliceLocation" in header:
         del header.SliceLocation
-    return replace(frame, header=header)
+    return replace(frame, own_header=header)
 
 
 def _receipt(plan: VolumePlan, volume: Volume) -> Receipt:
@@ -363,5 +384,5 @@ def _receipt(plan: VolumePlan, volume: Volume) -> Receipt:
         rescale=rescale_text(frames, volume.voxels.dtype),
         padding=padding_of(frames),
         suv=plan.suv,
-        warnings=(*plan.stack.warnings, *pixel_warnings(frames)),
+        warnings=(*plan.warnings, *pixel_warnings(frames)),
     )

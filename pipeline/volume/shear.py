@@ -14,6 +14,18 @@ Array = npt.NDArray[Any]
 _NO_PIXEL = 1e-6
 
 
+def shape_shifted_back(
+    shape: tuple[int, ...], spacing: Spacing, shift_mm: tuple[float, float]
+) -> tuple[int, int, int]:
+    """Slices, rows and columns that `shifted_back` makes of voxels of a shape."""
+    slices, rows, columns = shape
+    more_rows, more_columns = (
+        int(np.ceil(abs(step) * (slices - 1) / size - _NO_PIXEL))
+        for step, size in zip(shift_mm, (spacing.row_mm, spacing.column_mm), strict=True)
+    )
+    return slices, rows + more_rows, columns + more_columns
+
+
 def shifted_back(
     voxels: Array, spacing: Spacing, shift_mm: tuple[float, float]
 ) -> tuple[Array, tuple[float, float]]:
@@ -39,12 +51,9 @@ def shifted_back(
     """
     last = len(voxels) - 1
     origin_mm = tuple(min(0.0, step * last) for step in shift_mm)
-    grown = tuple(
-        int(np.ceil(abs(step) * last / size - _NO_PIXEL))
-        for step, size in zip(shift_mm, (spacing.row_mm, spacing.column_mm), strict=True)
-    )
-    rows, columns = voxels.shape[1] + grown[0], voxels.shape[2] + grown[1]
-    moved = np.empty((len(voxels), rows, columns), voxels.dtype)
+    shape = shape_shifted_back(voxels.shape, spacing, shift_mm)
+    _, rows, columns = shape
+    moved = np.empty(shape, voxels.dtype)
     resample = SimpleITK.ResampleImageFilter()
     resample.SetInterpolator(SimpleITK.sitkLinear)
     resample.SetSize((columns, rows))
@@ -52,7 +61,7 @@ def shifted_back(
     resample.SetOutputOrigin((origin_mm[1], origin_mm[0]))
     resample.SetDefaultPixelValue(float(voxels.min()))
     for index, plane in enumerate(voxels):
-        image = SimpleITK.GetImageFromArray(plane.astype(np.float32))
+        image = SimpleITK.GetImageFromArray(plane.astype(np.float64))
         image.SetSpacing((spacing.column_mm, spacing.row_mm))
         image.SetOrigin((shift_mm[1] * index, shift_mm[0] * index))
         values = SimpleITK.GetArrayViewFromImage(resample.Execute(image))

@@ -1,30 +1,41 @@
 """Whether the pixels that headers declare can be in the files, asked before memory is taken."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from math import prod
 
-import numpy as np
+from pydicom.uid import (
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
+from pipeline.elements import Value
 from pipeline.errors import PixelDecodeError, SeriesGeometryError
 from pipeline.instance import Instance
-from pipeline.volume.frame import Frame
 
 # An even image packs well, but no codec makes a megabyte of less than some bytes.
 _BEST_COMPRESSION = 10_000
 _SMALL_FRAME_BYTES = 1 << 20
 _FRAGMENT_HEADER_BYTES = 8
 _MOST_VOLUME_BYTES = 8 << 30
+_FLOAT_BITS = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}
+_NATIVE = frozenset({ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian})
 
 
-def check_sizes(frames: Sequence[Frame]) -> None:
-    """Raise where an instance is too short for what its header declares.
+def announced_frames(instance: Instance) -> int:
+    """Number of Frames (0028,0008); 1 where there is none."""
+    return _whole(instance.elements.get("NumberOfFrames") or 1)
+
+
+def check_sizes(instances: Iterable[Instance]) -> None:
+    """Raise where the pixel data of an instance cannot be what its header declares.
 
     Raises
     ------
     PixelDecodeError
-        Pixel data is missing, or cut short, or its size is made up.
+        Pixel data is missing, cut short, far too long, or not as its transfer syntax has it.
     """
-    for instance in {id(frame.instance): frame.instance for frame in frames}.values():
+    for instance in {id(instance): instance for instance in instances}.values():
         _check_size(instance)
 
 
@@ -53,16 +64,22 @@ def _check_size(instance: Instance) -> None:
             f"Instance {instance.sop_instance_uid} has no pixel data. Send the series again, or "
             "check it where it was made."
         )
-    header = instance.header
-    frames = int(header.get("NumberOfFrames") or 1)
-    frame_bytes = _frame_bytes(instance)
+    if (pixels.length is None) == (instance.transfer_syntax_uid in _NATIVE):
+        raise PixelDecodeError(
+            f"The pixel data of instance {instance.sop_instance_uid} is not stored as its transfer "
+            f"syntax {instance.transfer_syntax_uid} says: compressed and plain pixels are mixed "
+            "up. Check the series where it was made."
+        )
+    header, frames = instance.elements, announced_frames(instance)
+    wanted = _frame_bytes(instance) * frames
     there = max(0, instance.file_size - pixels.offset)
     if pixels.length is not None:
-        cut_short = frame_bytes * frames > min(there, pixels.length)
+        cut_short = wanted > min(there, pixels.length)
+        _check_not_longer(instance, wanted, pixels.length)
     else:
         fragments_missing = frames * _FRAGMENT_HEADER_BYTES > there
         most = _BEST_COMPRESSION * there + _SMALL_FRAME_BYTES * frames
-        cut_short = fragments_missing or frame_bytes * frames > most
+        cut_short = fragments_missing or wanted > most
     if frames < 1 or cut_short:
         raise PixelDecodeError(
             f"The pixel data of instance {instance.sop_instance_uid} is cut short: its header "
@@ -72,15 +89,29 @@ def _check_size(instance: Instance) -> None:
         )
 
 
+def _check_not_longer(instance: Instance, wanted: int, length: int) -> None:
+    """Raise where all frames would fit in twice: bits, matrix or frames must be wrong then."""
+    if length >= 2 * wanted + 2:
+        raise PixelDecodeError(
+            f"Instance {instance.sop_instance_uid} declares {wanted} bytes of pixels and holds "
+            f"{length}: Rows, Columns, Bits Allocated or Number of Frames is wrong. Check the "
+            "series where it was made."
+        )
+
+
 def _frame_bytes(instance: Instance) -> int:
-    header = instance.header
-    bits = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}.get(
-        instance.pixels.keyword if instance.pixels else "", header.get("BitsAllocated")
-    )
-    try:
-        return int(np.ceil(int(header.Rows) * int(header.Columns) * int(bits) / 8))
-    except (AttributeError, TypeError, ValueError):
+    header = instance.elements
+    keyword = instance.pixels.keyword if instance.pixels else ""
+    rows, columns = _whole(header.get("Rows")), _whole(header.get("Columns"))
+    bits = _FLOAT_BITS.get(keyword) or _whole(header.get("BitsAllocated"))
+    if min(rows, columns, bits) < 1:
         raise PixelDecodeError(
             f"Instance {instance.sop_instance_uid} does not say how large its pixels are: Rows, "
-            "Columns or Bits Allocated is missing or no number. Check the series where it was made."
-        ) from None
+            "Columns or Bits Allocated is missing or no number above 0. Check the series where it "
+            "was made."
+        )
+    return -(-rows * columns * bits // 8)
+
+
+def _whole(value: Value) -> int:
+    return int(value) if isinstance(value, int | float) else 0

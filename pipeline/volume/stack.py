@@ -20,6 +20,8 @@ _NAMED_POSITIONS = 5
 # The reference's own thickness is kept where the far end of the volume is the same to this.
 _END_TO_END_MM = 1e-3
 _MOST_MISSING_SHARE = 0.25
+# Gantries tilt by up to 30 degrees; slices that lie beside one another are no tilted stack.
+_MOST_TILT_DEGREES = 45.0
 _SECOND_SPACING_RUN = 3
 
 
@@ -152,8 +154,13 @@ def _fits(positions: FloatArray, slots: Sequence[int], policy: RebuildPolicy) ->
 def _slots_with_gaps(positions: FloatArray) -> tuple[int, ...]:
     """The slots of positions when the commonest distance is the spacing and some are missing."""
     gaps = np.diff(positions)
-    steps = np.maximum(1, np.rint(gaps / np.median(gaps))).astype(int)
+    steps = np.maximum(1, np.rint(gaps / _typical(gaps))).astype(int)
     return (0, *(int(slot) for slot in np.cumsum(steps)))
+
+
+def _typical(gaps: FloatArray) -> float:
+    """The middle one of the distances by size, the smaller of two in the middle."""
+    return float(np.sort(gaps)[(len(gaps) - 1) // 2])
 
 
 def _missing(positions: FloatArray, slots: Sequence[int]) -> list[float]:
@@ -174,7 +181,7 @@ def _missing_text(missing: Sequence[float]) -> str:
 def _is_second_spacing(positions: FloatArray) -> bool:
     """Whether several neighbouring distances are alike and unlike the commonest."""
     gaps = np.diff(positions)
-    typical = float(np.median(gaps))
+    typical = _typical(gaps)
     run = 1
     for one, other in pairwise(gaps):
         alike = abs(one - other) < _MOST_MISSING_SHARE * typical
@@ -187,10 +194,10 @@ def _is_second_spacing(positions: FloatArray) -> bool:
 
 def _why_uneven(positions: FloatArray, policy: RebuildPolicy) -> str:
     gaps = np.diff(positions)
-    typical = float(np.median(gaps))
+    typical = _typical(gaps)
     wrong = np.flatnonzero(np.abs(gaps - typical) > policy.tolerance_for(typical))
     if _is_second_spacing(positions):
-        other = float(np.median(gaps[wrong]))
+        other = _typical(gaps[wrong])
         return (
             f"it holds slices {typical:.2f} mm apart and others {other:.2f} mm apart, changing at "
             f"{positions[wrong[0]]:.2f} mm. Send each stack as a series of its own."
@@ -292,10 +299,16 @@ def _tilt_warning(series: str, shift: Vector, spacing: float, policy: RebuildPol
     Raises
     ------
     SeriesGeometryError
-        The policy takes none.
+        The policy takes none, or no gantry tilts so far.
     """
     step = float(np.linalg.norm(shift))
     angle = float(np.degrees(np.arctan2(step, spacing)))
+    if angle > _MOST_TILT_DEGREES:
+        raise SeriesGeometryError(
+            series,
+            f"its slices do not lie behind one another: each lies {step:.2f} mm sideways of the one "
+            f"before and {spacing:.2f} mm further. Send each stack as a series of its own.",
+        )
     if policy.tilt is Tilt.REFUSE:
         raise SeriesGeometryError(
             series,

@@ -113,7 +113,7 @@ def suv_factor(header: Dataset) -> SuvFactor:
     except (_NoFactorError, TimeError) as error:
         return SuvFactor(None, reason=str(error))
     if not _within(factor, _FACTOR):
-        return SuvFactor(None, reason="what the header says gives a factor that cannot be")
+        return SuvFactor(None, reason="what the header says gives a factor that cannot be right")
     return SuvFactor(factor, inputs=inputs)
 
 
@@ -165,15 +165,13 @@ def _check_corrections(header: Dataset) -> None:
 
 
 def _decay_rule(header: Dataset) -> str:
-    if _value(header, "DecayCorrectionDateTime"):
+    rule = _text(header, "DecayCorrection")
+    if rule not in {"", "START", "ADMIN"}:
+        raise _NoFactorError(f"there is no rule for Decay Correction {rule}")
+    if rule != "ADMIN" and _value(header, "DecayCorrectionDateTime"):
         return "DATETIME"
-    rule = str(_value(header, "DecayCorrection") or "")
-    if rule not in {"START", "ADMIN"}:
-        raise _NoFactorError(
-            f"there is no rule for Decay Correction {rule}"
-            if rule
-            else "Decay Correction is missing"
-        )
+    if not rule:
+        raise _NoFactorError("Decay Correction is missing")
     return rule
 
 
@@ -252,7 +250,7 @@ def _scan_moment(header: Dataset, rule: str, half_life_s: float) -> tuple[Moment
     )
     if series - acquisition <= timedelta():
         return series, "Series Date and Time"
-    ge_scan = _private(header, _GE, _GE_SCAN_DATE_TIME)
+    ge_scan = _private_text(header, _GE, _GE_SCAN_DATE_TIME)
     if ge_scan:
         return moment_from_date_time(ge_scan, zone, "GE scan DateTime"), "GE scan DateTime"
     return _before_frame(header, acquisition, half_life_s), "Acquisition and Frame Reference Time"
@@ -314,14 +312,14 @@ def _number(dataset: Dataset, keyword: str, name: str, limits: tuple[float, floa
         raise _NoFactorError(f"{name} is missing")
     number = _as_number(value)
     if not _within(number, limits):
-        raise _NoFactorError(f"{name} is not what it can be")
+        raise _NoFactorError(f"{name} cannot be right")
     return number
 
 
 def _as_number(value: Any) -> float:
     """A number; nan where it is none."""
     try:
-        return float(value.decode("ascii") if isinstance(value, bytes) else value)
+        return float(value)
     except (TypeError, ValueError):
         return math.nan
 
@@ -332,15 +330,16 @@ def _within(number: float, limits: tuple[float, float]) -> bool:
 
 
 def _private_number(header: Dataset, block: tuple[int, str], element: int) -> float:
-    """A vendor's number; 0 where there is none above it."""
-    number = _as_number(_private(header, block, element))
+    """A vendor's factor; 0 where there is none that can be right."""
+    number = _as_number(_private_text(header, block, element))
     return number if _within(number, _FACTOR) else 0.0
 
 
-def _private(header: Dataset, block: tuple[int, str], element: int) -> Any:
-    """A vendor's own element, as text where its type is not known; None where it is absent."""
+def _private_text(header: Dataset, block: tuple[int, str], element: int) -> str:
+    """A vendor's own element, its type known or not; empty where it is absent."""
     try:
         value = header.private_block(*block)[element].value
     except _DAMAGED:
-        return None
-    return value.decode("ascii", "replace").strip("\0 ") if isinstance(value, bytes) else value
+        return ""
+    text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+    return text.strip("\0 ")

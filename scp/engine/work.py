@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,15 @@ from pydicom.dataset import Dataset
 
 from pipeline.encode import part10_bytes
 from pipeline.errors import PipelineError, SeriesGeometryError
+from pipeline.kernels.compiled import threads
 from pipeline.run import Pipeline, Progress, run_pipeline
+from scp.decoding import DecoderPool, DecoderStartError
 from scp.ledger.outbox import StoredResult
 from scp.log import silence_libraries
 from scp.spool import sync_folder
 
 _DRAFT = ".draft-"
+_MOST_DECODERS = 4
 
 
 class UnequalResultsError(PipelineError):
@@ -87,6 +91,7 @@ def run_job(order: JobOrder, on_progress: Callable[[Progress], None]) -> JobRepo
             order.paths,
             order.pipeline,
             content_time=order.content_time,
+            decoder=_decoders(),
             on_progress=on_progress,
         )
         return JobReport(
@@ -97,6 +102,8 @@ def run_job(order: JobOrder, on_progress: Callable[[Progress], None]) -> JobRepo
         return JobReport(failure=f"The slices make no volume: {error.reason}")
     except PipelineError as error:
         return JobReport(failure=str(error))
+    except DecoderStartError as error:
+        return JobReport(failure=str(error))
     except OSError as error:
         return JobReport(failure=f"The results could not be kept: {error.strerror}.")
     except Exception as error:  # noqa: BLE001 - reported with its place and without its message
@@ -104,6 +111,12 @@ def run_job(order: JobOrder, on_progress: Callable[[Progress], None]) -> JobRepo
             failure=f"An error of Hounsfield's own ({type(error).__name__}); please report it.",
             trace=_places(error),
         )
+
+
+@cache
+def _decoders() -> DecoderPool:
+    """The worker's decoders: they start with its first compressed series and end with it."""
+    return DecoderPool(min(threads(), _MOST_DECODERS))
 
 
 def discard_drafts(results_folder: Path) -> None:

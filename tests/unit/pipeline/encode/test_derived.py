@@ -44,7 +44,10 @@ def test_itk_finds_each_value_where_the_source_has_it(
     itk = pytest.importorskip("SimpleITK")
     volume = make_volume(orientation=orientation, reverse=reverse)
     slab = slab_of(volume)
-    folders = (volume.sources[0].instance.path.parent, write("mip", encode(slab, volume, context))[0].parent)
+    folders = (
+        volume.sources[0].instance.path.parent,
+        write("mip", encode(slab, volume, context))[0].parent,
+    )
     source, derived = (
         itk.ReadImage(itk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder)))
         for folder in folders

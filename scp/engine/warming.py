@@ -1,0 +1,32 @@
+"""Compiling kernels in the workers before the first job, beside whatever else they do."""
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from distributed import WorkerPlugin
+
+from pipeline.warm_up import warm_up
+
+
+@dataclass(frozen=True, slots=True)
+class WarmUp(WorkerPlugin):  # type: ignore[misc]
+    """Begins to warm up in every worker that starts, those started anew included.
+
+    A job that comes meanwhile waits for no more than the kernels it calls.
+
+    Parameters
+    ----------
+    algorithms
+        Names of the algorithms that jobs will run.
+    workers
+        How many workers there are.
+    """
+
+    algorithms: tuple[str, ...]
+    workers: int
+
+    def setup(self, worker: Any) -> None:
+        """Start a thread of the worker's process; it does not outlive the worker."""
+        share = (self.algorithms, worker.name, self.workers)
+        threading.Thread(target=warm_up, args=share, name="warm up", daemon=True).start()
