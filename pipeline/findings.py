@@ -145,4 +145,5 @@ class MeasurementGroup:
     measurements: tuple[Measurement, ...]
 
 
-Finding = LabelMap | DerivedVolume
+ImageFinding = LabelMap | DerivedVolume
+Finding = ImageFinding | MeasurementGroup

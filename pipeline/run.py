@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset
 from pipeline.algorithms import registry
 from pipeline.encode import ResultContext, encode
 from pipeline.errors import NotApplicableError
+from pipeline.findings import Finding, LabelMap, MeasurementGroup
 from pipeline.instance import Instance, instance_digest, read_instance
 from pipeline.kernels.compiled import threads
 from pipeline.volume import RebuildPolicy, Receipt, Volume, VolumeResult, build_volumes
@@ -82,6 +83,32 @@ class Progress:
 OnProgress = Callable[[Progress], None]
 
 
+@dataclass(frozen=True, slots=True)
+class VolumeReport:
+    """A volume of a series and what was found on it, in words and numbers.
+
+    Parameters
+    ----------
+    receipt
+        How the volume was made.
+    measurements
+        In the order of the steps.
+    remarks
+        What a reader of the results must know; a sentence each.
+    """
+
+    receipt: Receipt
+    measurements: tuple[MeasurementGroup, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The receipt with all else as plain values, fit for JSON."""
+        return self.receipt.as_dict() | {
+            "measurements": [asdict(group) for group in self.measurements],
+            "remarks": list(self.remarks),
+        }
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Outcome:
     """What a pipeline made of a series.
@@ -90,12 +117,12 @@ class Outcome:
     ----------
     series
         DICOM objects, series by series.
-    receipts
-        How each volume that they came from was made.
+    volumes
+        What there is to say of each volume that they came from.
     """
 
     series: tuple[tuple[Dataset, ...], ...]
-    receipts: tuple[Receipt, ...]
+    volumes: tuple[VolumeReport, ...]
 
 
 def run_pipeline(
@@ -129,7 +156,7 @@ def run_pipeline(
     """
     instances = _read(paths, on_progress)
     series: list[tuple[Dataset, ...]] = []
-    receipts = []
+    volumes = []
     for result in build_volumes(
         instances,
         pipeline.rebuild,
@@ -138,9 +165,10 @@ def run_pipeline(
     ):
         _check_modality(result.volume, pipeline)
         run = _Run(pipeline, result, content_time, pipeline.first_series_number + len(series))
-        series += run.findings_to_series(on_progress)
-        receipts.append(result.receipt)
-    return Outcome(tuple(series), tuple(receipts))
+        findings = run.findings(on_progress)
+        series += run.series_of(findings, on_progress)
+        volumes.append(_report(result.receipt, [finding for _, finding in findings]))
+    return Outcome(tuple(series), tuple(volumes))
 
 
 def _read(paths: Sequence[Path], on_progress: OnProgress) -> list[Instance]:
@@ -172,20 +200,33 @@ class _Run:
     content_time: datetime
     first_series_number: int
 
-    def findings_to_series(self, on_progress: OnProgress) -> list[tuple[Dataset, ...]]:
-        """Run every step and say what it finds in DICOM, series by series."""
+    def findings(self, on_progress: OnProgress) -> list[tuple[Step, Finding]]:
+        """Run every step."""
+        found: list[tuple[Step, Finding]] = []
+        for step in self.pipeline.steps:
+            on_progress(Progress(f"run {step.algorithm}", 0, 1))
+            algorithm = registry.find(step.algorithm)
+            findings = algorithm.analyse(self.result.volume, step.parameters)
+            found += [(step, finding) for finding in findings]
+            on_progress(Progress(f"run {step.algorithm}", 1, 1))
+        return found
+
+    def series_of(
+        self, findings: Sequence[tuple[Step, Finding]], on_progress: OnProgress
+    ) -> list[tuple[Dataset, ...]]:
+        """Say findings in DICOM, series by series; measurements stay with the volume's report."""
+        images = [
+            (step, finding)
+            for step, finding in findings
+            if not isinstance(finding, MeasurementGroup)
+        ]
         digests = _digests(self.result.volume)
         series: list[tuple[Dataset, ...]] = []
-        for step in self.pipeline.steps:
-            algorithm = registry.find(step.algorithm)
-            on_progress(Progress(f"run {step.algorithm}", 0, 1))
-            findings = algorithm.analyse(self.result.volume, step.parameters)
-            on_progress(Progress(f"run {step.algorithm}", 1, 1))
-            for number, finding in enumerate(findings, start=1):
-                on_progress(Progress(f"encode {step.algorithm}", number - 1, len(findings)))
-                context = self._context(algorithm, digests, len(series))
-                series.append(encode(finding, self.result.volume, context))
-                on_progress(Progress(f"encode {step.algorithm}", number, len(findings)))
+        for number, (step, finding) in enumerate(images):
+            on_progress(Progress("encode", number, len(images)))
+            context = self._context(registry.find(step.algorithm), digests, number)
+            series.append(encode(finding, self.result.volume, context))
+        on_progress(Progress("encode", len(images), len(images)))
         return series
 
     def _context(
@@ -201,6 +242,14 @@ class _Run:
             content_qualification=self.pipeline.content_qualification,
             receipt=self.result.receipt,
         )
+
+
+def _report(receipt: Receipt, findings: Sequence[Finding]) -> VolumeReport:
+    return VolumeReport(
+        receipt,
+        tuple(item for item in findings if isinstance(item, MeasurementGroup)),
+        tuple(text for item in findings if isinstance(item, LabelMap) for text in item.remarks),
+    )
 
 
 def _digests(volume: Volume) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ _MR_TYPES = (np.uint16, np.int16, np.float32)  # as scanners store them, and res
 Work = Callable[[], object]
 
 
-def warm_up(algorithms: Iterable[str], share: int = 0, shares: int = 1) -> None:
+def warm_up(algorithms: Iterable[str] | None = None, share: int = 0, shares: int = 1) -> None:
     """Compile what algorithms need, or load it from disk.
 
     Processes that warm up at the same time get different shares to begin with, and then wait for
@@ -37,11 +37,12 @@ def warm_up(algorithms: Iterable[str], share: int = 0, shares: int = 1) -> None:
     Parameters
     ----------
     algorithms
-        Their names; those that are not known here have nothing to compile.
+        Their names; those that are not known here have nothing to compile. All by default.
     share, shares
         Which of how many such processes this is, from 0.
     """
-    work = list(chain.from_iterable(_WORK.get(name, ()) for name in algorithms))
+    names = _WORK if algorithms is None else algorithms
+    work = list(chain.from_iterable(_WORK.get(name, ()) for name in names))
     first = share % shares * len(work) // shares
     for piece in work[first:] + work[:first]:
         piece()

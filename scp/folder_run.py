@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from pipeline.encode import part10_bytes
 from pipeline.errors import PipelineError
 from pipeline.kernels.compiled import threads
-from pipeline.run import Outcome, Pipeline, run_pipeline
+from pipeline.run import Outcome, Pipeline, VolumeReport, run_pipeline
 from pipeline.run import Progress as StageProgress
 from scp.decoding import DecoderPool
 from scp.receive.identifiers import PARSE_ERRORS
@@ -94,7 +94,7 @@ def _run_with_bars(run: Callable[..., Outcome], paths: list[Path], console: Cons
 
 
 def _write(outcome: Outcome, folder: Path) -> Iterator[str]:
-    """Write the results, one folder a series; yield a line on each."""
+    """Write the results, one folder a series; yield a line on each and on each measurement."""
     for number, datasets in enumerate(outcome.series, start=1):
         target = folder / f"{number:02d}"
         target.mkdir(parents=True, exist_ok=True)
@@ -102,3 +102,18 @@ def _write(outcome: Outcome, folder: Path) -> Iterator[str]:
             (target / f"{index:04d}.dcm").write_bytes(part10_bytes(dataset))
         first = datasets[0]
         yield f"{first.Modality} {first.SeriesDescription}: {len(datasets)} instances in {target}"
+    for volume in outcome.volumes:
+        yield from volume_lines(volume)
+
+
+def volume_lines(volume: VolumeReport) -> Iterator[str]:
+    """What a person should know of a volume: how it was made, warnings, measurements."""
+    receipt = volume.receipt
+    if receipt.dropped:
+        yield f"{len(receipt.kept)} instances used, {len(receipt.dropped)} left out: {receipt.rule}"
+    yield from (*receipt.warnings, *volume.remarks)
+    for group in volume.measurements:
+        values = ", ".join(
+            f"{item.name.meaning} {item.value:.1f} {item.unit.value}" for item in group.measurements
+        )
+        yield f"{group.label}: {values}"

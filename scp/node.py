@@ -75,7 +75,7 @@ class Node:
             spool = Spool(folder.spool)
             spool.prepare()
             reconcile(spool, ledger)
-            stack.enter_context(self._threads(folder, ledger, spool))
+            cluster = stack.enter_context(self._threads(folder, ledger, spool))
             stack.enter_context(self._receiving())
             self._awake_since = _now()
             log.info(
@@ -85,14 +85,17 @@ class Node:
                 port=self._receivers[0].port,
                 state=str(folder.path),
             )
+            cluster.warm_up(self._algorithms)
             self._supervise(ledger, spool)
             log.info("stopping")
             self._stopping.set()
         log.info("stopped")
 
     @contextmanager
-    def _threads(self, folder: StateFolder, ledger: Ledger, spool: Spool) -> Iterator[None]:
-        """Engine, couriers and collector, from the back to the front."""
+    def _threads(
+        self, folder: StateFolder, ledger: Ledger, spool: Spool
+    ) -> Iterator[EmbeddedCluster]:
+        """Engine, couriers and collector, from the back to the front; gives the workers."""
         set_aside_strangers(ledger, self.settings.peers)
         cluster = EmbeddedCluster(self.settings.engine, folder.scratch)
         engine = Engine(ledger, spool, self.settings, folder.results, cluster)
@@ -113,7 +116,7 @@ class Node:
         for thread in threads:
             thread.start()
         try:
-            yield
+            yield cluster
         finally:
             self._stopping.set()
             deadline = time.monotonic() + _STOP_TIMEOUT_S
@@ -140,6 +143,12 @@ class Node:
                 )
                 ticks.append((f"deliver {name}", courier.tick, _DELIVER_INTERVAL_S))
         return ticks
+
+    @property
+    def _algorithms(self) -> tuple[str, ...]:
+        """What the pipelines run, each named once."""
+        steps = (step for each in self.settings.pipelines.values() for step in each.steps)
+        return tuple(dict.fromkeys(step.algorithm for step in steps))
 
     def _waits_since(self) -> datetime | None:
         """When the oldest instance was received that is not in the index yet."""

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.node import NodeProcess, running
+from tests.support.opencv import stand_in_for_opencv
 from tests.support.orthanc import Orthanc, running_orthanc
+
+stand_in_for_opencv()
 
 
 @pytest.fixture

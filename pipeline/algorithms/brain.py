@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.algorithms.brain_threshold import otsu_range
+from pipeline.algorithms.measure import measure_brain
 from pipeline.algorithms.registry import Algorithm
 from pipeline.errors import NotApplicableError, NothingFoundError
 from pipeline.findings import Code, DerivedVolume, Finding, LabelMap, Segment
@@ -157,7 +158,7 @@ def brain_mask(
 
 
 def analyse(volume: Volume, parameters: BrainParameters) -> tuple[Finding, ...]:
-    """Label the brain and, if asked to, show it alone.
+    """Label and measure the brain and, if asked to, show it alone.
 
     Raises
     ------
@@ -170,7 +171,9 @@ def analyse(volume: Volume, parameters: BrainParameters) -> tuple[Finding, ...]:
     mask = brain_mask(volume.voxels, (low, high), parameters.closing_radius)
     remarks = (_bone_remark(low, high),) if _takes_bone(volume, parameters) else ()
     label_map = LabelMap("brain", mask.view(np.uint8), (_BRAIN,), "Brain", remarks)
-    return (label_map, _stripped(volume, mask)) if parameters.skull_stripped else (label_map,)
+    stripped = (_stripped(volume, mask),) if parameters.skull_stripped else ()
+    measured = measure_brain(label_map, volume.voxels, volume.geometry.spacing, volume.modality)
+    return (label_map, *stripped, measured)
 
 
 def _range(volume: Volume, parameters: BrainParameters) -> tuple[float, float]:

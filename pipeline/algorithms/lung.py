@@ -16,9 +16,10 @@ from pipeline.algorithms.lung_air import find_air
 from pipeline.algorithms.lung_fill import fill_enclosed
 from pipeline.algorithms.lung_regions import find_lungs
 from pipeline.algorithms.lung_split import Lung, Split, split_lungs
+from pipeline.algorithms.measure import measure_lungs
 from pipeline.algorithms.registry import Algorithm
-from pipeline.errors import NotApplicableError, NothingFoundError
-from pipeline.findings import Code, LabelMap, Segment
+from pipeline.errors import NoLungFoundError, NotApplicableError
+from pipeline.findings import Code, Finding, LabelMap, Segment
 from pipeline.geometry import VolumeGeometry
 from pipeline.volume import Volume
 
@@ -70,35 +71,37 @@ def lung_masks(
     Parameters
     ----------
     voxels_hu
-        (slice, row, column) in Hounsfield Units, slices axial and from feet to head. Not changed.
+        (slice, row, column) in Hounsfield Units, slices axial and from feet to head, columns from
+        one side of the patient to the other. Not changed.
     spacing_mm
         (slice, row, column), float32.
 
     Returns
     -------
-    Two masks (slice, row, column), ordered by size as the reference orders them, not by side. As
-    in the reference they may be two parts of one lung, if the other is missing; `analyse` refuses
-    those.
+    Two masks (slice, row, column), ordered by size as the reference orders them, not by side.
 
     Raises
     ------
-    NothingFoundError
-        There is no lung, or it does not fall into two.
+    NoLungFoundError
+        There is no lung, or one alone, where the reference returns the air around the patient, or
+        two parts of the one.
 
     Source: seed 003, ``step1_python``.
     """
     split = _split(voxels_hu, spacing_mm)
+    apart_columns = split.second.centre[2] - split.first.centre[2]
+    _check_two_lungs(split, float(apart_columns * spacing_mm[2]), float(spacing_mm.prod()))
     return split.first.mask, split.second.mask
 
 
-def analyse(volume: Volume, _parameters: LungParameters) -> tuple[LabelMap, ...]:
-    """Label the right and the left lung.
+def analyse(volume: Volume, _parameters: LungParameters) -> tuple[Finding, ...]:
+    """Label and measure the right and the left lung.
 
     Raises
     ------
     NotApplicableError
         The slices are not axial.
-    NothingFoundError
+    NoLungFoundError
         There is no lung or only one.
     """
     geometry = volume.geometry
@@ -107,11 +110,30 @@ def analyse(volume: Volume, _parameters: LungParameters) -> tuple[LabelMap, ...]
             f"The lungs are looked for in axial slices; those of series "
             f"{volume.series_instance_uid} are not axial. Route the axial series."
         )
-    split = _split(volume.voxels, geometry.spacing.as_array())
+    found = label_lungs(volume.voxels, geometry)
+    return (found, *measure_lungs(found, volume.voxels, geometry.spacing))
+
+
+def label_lungs(voxels_hu: npt.NDArray[np.int16], geometry: VolumeGeometry) -> LabelMap:
+    """Label the right and the left lung of a volume with axial slices.
+
+    Parameters
+    ----------
+    voxels_hu
+        (slice, row, column) in Hounsfield Units. Not changed.
+    geometry
+        Where they lie, slices from feet to head.
+
+    Raises
+    ------
+    NoLungFoundError
+        There is no lung or only one.
+    """
+    split = _split(voxels_hu, geometry.spacing.as_array())
     right, left = _by_side(split, geometry)
     labels = left.mask.view(np.uint8) * np.uint8(_LEFT)
     np.maximum(labels, right.mask.view(np.uint8) * np.uint8(_RIGHT), out=labels)
-    return (LabelMap("lungs", labels, _SEGMENTS, "Lungs", remarks=_remarks(split)),)
+    return LabelMap("lungs", labels, _SEGMENTS, "Lungs", remarks=_remarks(split))
 
 
 def _split(voxels_hu: npt.NDArray[np.int16], spacing_mm: npt.NDArray[np.float32]) -> Split:
@@ -125,21 +147,25 @@ def _by_side(split: Split, geometry: VolumeGeometry) -> tuple[Lung, Lung]:
 
     Raises
     ------
-    NothingFoundError
+    NoLungFoundError
         They are parts of a single lung.
     """
     one, other = split.first, split.second
     apart_mm = geometry.to_patient(other.centre) - geometry.to_patient(one.centre)
-    voxel_mm3 = float(geometry.spacing.as_array().prod())
-    size_mm = ((one.voxels + other.voxels) * voxel_mm3) ** (1 / 3)
-    if abs(apart_mm[0]) < _SMALLEST_SEPARATION * size_mm:
-        raise NothingFoundError(
+    _check_two_lungs(split, float(apart_mm[0]), float(geometry.spacing.as_array().prod()))
+    return (one, other) if apart_mm[0] > 0 else (other, one)
+
+
+def _check_two_lungs(split: Split, apart_mm: float, voxel_mm3: float) -> None:
+    """Raise where the two parts lie, from side to side, nearer than two lungs do."""
+    size_mm = ((split.first.voxels + split.second.voxels) * voxel_mm3) ** (1 / 3)
+    if abs(apart_mm) < _SMALLEST_SEPARATION * size_mm:
+        raise NoLungFoundError(
             f"Right and left lung cannot be told apart: the air space fell into two parts "
             f"(erosions: {split.erosions}) that do not lie side by side in the patient as far "
             f"apart as two lungs. They are most likely parts of a single lung; the other may be "
             f"missing or collapsed."
         )
-    return (one, other) if apart_mm[0] > 0 else (other, one)
 
 
 def _remarks(split: Split) -> tuple[str, ...]:

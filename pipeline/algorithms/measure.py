@@ -209,3 +209,30 @@ def _measure_lung(sums: HuSums, spacing: Spacing) -> tuple[Measurement, ...]:
         standard_deviation_hu(sums),
         emphysema_index(sums),
     )
+
+
+def measure_brain(
+    label_map: LabelMap, voxels: npt.NDArray[Any], spacing: Spacing, modality: str
+) -> MeasurementGroup:
+    """Measure the brain: its volume and, on CT, mean and spread of HU.
+
+    Parameters
+    ----------
+    label_map
+        Its first segment is the brain.
+    voxels
+        (slice, row, column) on the label map's grid; on CT in HU, integers of up to 16 bits.
+    spacing
+        Between voxels.
+    modality
+        Modality (0008,0060) of the series.
+    """
+    (segment, *_) = label_map.segments
+    labels = label_map.labels
+    if modality != "CT":
+        count = int(np.count_nonzero(labels == segment.number))
+        measurements: tuple[Measurement, ...] = (volume(HuSums(count, 0, 0, 0), spacing),)
+    else:
+        (sums,) = sum_segments(labels, voxels, 1)
+        measurements = (volume(sums, spacing), mean_hu(sums), standard_deviation_hu(sums))
+    return MeasurementGroup(segment.label, label_map.name, (segment.number,), measurements)

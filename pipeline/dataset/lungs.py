@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.algorithms.lung import LungParameters, analyse
+from pipeline.algorithms.lung import label_lungs
 from pipeline.dataset.batch import Done, Job, Outcome, perform_all, plan_volumes
 from pipeline.dataset.files import FileFormat, prefix_of
 from pipeline.dataset.nifti import NiftiImage, read_nifti, write_nifti
 from pipeline.dataset.orientation import AxialOrder
-from pipeline.volume import Volume
 
 _TIMES_IN_MEMORY = 6
 _AXIAL_COSINE = 0.8
@@ -52,10 +51,10 @@ def label_lungs_file(path: Path, out: Path, options: LungsOptions) -> Done:
     """
     image = read_nifti(path)
     try:
-        order, volume = _upright(image)
+        order, voxels_hu = _upright(image)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    (found,) = analyse(volume, LungParameters())
+    found = label_lungs(voxels_hu, order.geometry(image.affine, image.stored.shape))
     target = out / f"{prefix_of(path)}_lungs.{options.file_format}"
     write_nifti(target, order.from_slices(found.labels), image, in_stored_unit=False)
     return Done((target,), tuple(f"{path}: {remark}" for remark in found.remarks))
@@ -86,8 +85,8 @@ def lungs_dataset(source: Path, out: Path, options: LungsOptions) -> tuple[Outco
     return perform_all(plan_lungs(source, out, options))
 
 
-def _upright(image: NiftiImage) -> tuple[AxialOrder, Volume]:
-    """The volume in slices from feet to head, and the way back to its own order.
+def _upright(image: NiftiImage) -> tuple[AxialOrder, npt.NDArray[np.int16]]:
+    """The voxels in slices from feet to head, and the way back to its own order.
 
     Raises
     ------
@@ -99,9 +98,7 @@ def _upright(image: NiftiImage) -> tuple[AxialOrder, Volume]:
     geometry = order.geometry(image.affine, image.stored.shape)
     if geometry.slice_direction[2] < _AXIAL_COSINE:
         raise ValueError("its grid is too oblique: the lungs are looked for in axial slices")
-    voxels_hu = np.ascontiguousarray(_hounsfield(order.to_slices(image.values())))
-    # No DICOM instance stands behind it, and the method asks for none.
-    return order, Volume(voxels_hu, geometry, sources=())
+    return order, np.ascontiguousarray(_hounsfield(order.to_slices(image.values())))
 
 
 def _hounsfield(values: npt.NDArray[Any]) -> npt.NDArray[np.int16]:

@@ -5,11 +5,11 @@ from pydicom.dataset import Dataset
 from pipeline.encode.context import ResultContext
 from pipeline.encode.derived import encode_derived_volume
 from pipeline.encode.segmentation import encode_label_map
-from pipeline.findings import DerivedVolume, Finding, LabelMap
+from pipeline.findings import DerivedVolume, ImageFinding, LabelMap
 from pipeline.volume import Volume
 
 
-def encode(finding: Finding, volume: Volume, context: ResultContext) -> tuple[Dataset, ...]:
+def encode(finding: ImageFinding, volume: Volume, context: ResultContext) -> tuple[Dataset, ...]:
     """Say a finding in DICOM.
 
     Parameters

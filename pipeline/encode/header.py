@@ -12,7 +12,7 @@ from pipeline.encode.equipment import contributing_equipment
 from pipeline.encode.receipt import add_receipt
 from pipeline.encode.values import LONG_STRING, character_set, normalised, own_text, utc_offset
 from pipeline.errors import EncodingError
-from pipeline.findings import Finding
+from pipeline.findings import ImageFinding
 from pipeline.volume import Volume
 
 
@@ -54,7 +54,7 @@ def fill_missing(target: Dataset, keywords: Iterable[str]) -> None:
 
 
 def result_header(
-    finding: Finding,
+    finding: ImageFinding,
     volume: Volume,
     context: ResultContext,
     acquisition: Sequence[str] = (),
@@ -104,7 +104,7 @@ def _add_frame_of_reference(header: Dataset, volume: Volume) -> None:
     fill_missing(header, ("PositionReferenceIndicator",))
 
 
-def _add_series(header: Dataset, finding: Finding, context: ResultContext) -> None:
+def _add_series(header: Dataset, finding: ImageFinding, context: ResultContext) -> None:
     """General Series and General Equipment: this software and its configuration."""
     header.SeriesInstanceUID = context.series_uid(finding.name)
     header.SeriesNumber = context.series_number

@@ -11,11 +11,10 @@ import pickle
 import sys
 from collections.abc import Callable
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import llvmlite
-import numba
 from numba.core import event as numba_event
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
@@ -57,14 +56,16 @@ class CodeCache:
                 self._locked = name
                 return None
             self._store.unlock(name)
-        return CompileResult._rebuild(target, *pickle.loads(code))  # noqa: S301, SLF001 - our file
+        rebuild: Callable[..., Any] = CompileResult._rebuild  # noqa: SLF001 - as numba's own does
+        return rebuild(target, *pickle.loads(code))  # noqa: S301 - what this user or root wrote
 
     def save_overload(self, signature: Any, result: Any) -> None:
         """Keep new code."""
         try:
             if not result.lifted and not result.library.has_dynamic_globals:
                 name = self._name(signature, result.codegen)
-                self._store.write(name, dumps(result._reduce()))  # noqa: SLF001
+                code = dumps(result._reduce())  # type: ignore[no-untyped-call]  # noqa: SLF001
+                self._store.write(name, code)
         finally:
             self.let_go()
 
@@ -83,7 +84,7 @@ class CodeCache:
         return f"{self._kernel}-{hashlib.sha256(made_for.encode()).hexdigest()[:32]}"
 
 
-class _LettingGo(numba_event.Listener):  # type: ignore[misc]
+class _LettingGo(numba_event.Listener):
     """Lets go of a kernel that does not compile, as numba then has nothing to save."""
 
     def on_start(self, event: Any) -> None:
@@ -97,10 +98,15 @@ class _LettingGo(numba_event.Listener):  # type: ignore[misc]
             kept.let_go()
 
 
+def can_keep(function: Callable[..., Any]) -> bool:
+    """Whether files tell all about a function: not what it closes over, nor a line typed in."""
+    return function.__closure__ is None and Path(function.__code__.co_filename).is_file()
+
+
 @cache
 def default_store() -> CodeStore:
     """The store of this installation's kernels."""
-    made_by = (numba.__version__, llvmlite.__version__, sys.implementation.cache_tag)
-    numba_event.register("numba:compile", _LettingGo())
+    made_by = (version("numba"), version("llvmlite"), str(sys.implementation.cache_tag))
+    numba_event.register("numba:compile", _LettingGo())  # type: ignore[no-untyped-call]
     edition = "-".join((*made_by, sources_digest(Path(__file__).parent)[:16]))
     return CodeStore(default_places(), edition)

@@ -87,13 +87,13 @@ class CodeStore:
 
 
 def default_places() -> tuple[Path, ...]:
-    """Where the environment says; beside this code; in the user's cache."""
-    chosen = os.environ.get(_FOLDER_VARIABLE)
-    beside = Path(__file__).parent / "__pycache__" / "kernels"
-    users = platformdirs.user_cache_path("hounsfield") / "kernels"
-    places = (Path(chosen) / "hounsfield") if chosen else None, beside, users
-    # The user's folder is relative where this user has no home.
-    return tuple(place for place in places if place is not None and place.is_absolute())
+    """Where the environment says; beside this code; in the user's cache, if there is a home."""
+    places = [Path(__file__).parent / "__pycache__" / "kernels"]
+    if chosen := os.environ.get(_FOLDER_VARIABLE):
+        places.insert(0, Path(chosen) / "hounsfield")
+    with suppress(RuntimeError):
+        places.append(platformdirs.user_cache_path("hounsfield") / "kernels")
+    return tuple(places)
 
 
 @cache

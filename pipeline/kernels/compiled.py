@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numba
 
-from pipeline.kernels.code_cache import CodeCache, default_store
+from pipeline.kernels.code_cache import CodeCache, can_keep, default_store
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -19,8 +19,8 @@ def kernel(function: Callable[_P, _R]) -> Callable[_P, _R]:
     ``NUMBA_CACHE_DIR`` where it is set, ``__pycache__`` beside this file, the user's cache. Where
     none can, each process compiles anew. Functions of one file have different names.
     """
-    compiled = numba.njit(nogil=True)(function)
-    if not numba.config.DISABLE_JIT:
+    compiled: Any = numba.njit(nogil=True)(function)
+    if compiled is not function and can_keep(function):  # the same with NUMBA_DISABLE_JIT
         compiled._cache = CodeCache(function, default_store())  # noqa: SLF001 - no public way
     kept: Callable[_P, _R] = compiled
     return kept

@@ -7,13 +7,14 @@ two. Such a volume is refused rather than shown.
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import combinations, pairwise
+from math import inf
 
 from pipeline.errors import SeriesGeometryError
 from pipeline.volume.plane import Plane
 from pipeline.volume.telling import OF_ONE_VOLUME, REPEATING, TELLING, values_of
 
 _WAY_OUT = "Slices of each are missing; send the whole series again."
-_MOST_SHARED = 0.5
+_MOST_SHARED = 0.25
 
 
 def check_one_contrast(series: str, planes: Sequence[Plane]) -> None:
@@ -57,14 +58,14 @@ def check_not_patched(
         The attribute is named.
     """
     for keyword in TELLING:
-        places = _places(values_of(kept, keyword))
-        if len(places) == 1:
+        present = set(values_of(kept, keyword))
+        if len(present) == 1:
             continue
-        shared = _positions_shared(values_of(planes, keyword), positions)
-        for pair, count in shared.items():
-            both_kept = pair[0] in places and pair[1] in places
-            taken_up_again = keyword in REPEATING and _follow(places, pair, count, len(kept))
-            if both_kept and not taken_up_again:
+        places = _places(values_of(planes, keyword), positions)
+        for one, other in combinations(sorted(present), 2):
+            shared = places[one] & places[other]
+            taken_up_again = keyword in REPEATING and _follow(places[one], places[other], len(kept))
+            if shared and not taken_up_again:
                 raise SeriesGeometryError(
                     series,
                     f"it holds several volumes that differ in {keyword}, and none covers all "
@@ -72,51 +73,65 @@ def check_not_patched(
                 )
 
 
-def _positions_shared(
-    values: Sequence[str], positions: Sequence[int]
-) -> dict[tuple[str, str], int]:
-    """At how many positions two values occur together."""
-    at_position: dict[int, set[str]] = defaultdict(set)
+def _places(values: Sequence[str], positions: Sequence[int]) -> dict[str, set[int]]:
+    """The positions at which each value occurs."""
+    places: dict[str, set[int]] = defaultdict(set)
     for value, position in zip(values, positions, strict=True):
-        at_position[position].add(value)
-    shared: dict[tuple[str, str], int] = defaultdict(int)
-    for together in at_position.values():
-        for pair in combinations(sorted(together), 2):
-            shared[pair] += 1
-    return shared
-
-
-def _places(values: Sequence[str]) -> dict[str, list[int]]:
-    places: dict[str, list[int]] = defaultdict(list)
-    for place, value in enumerate(values):
-        places[value].append(place)
+        places[value].add(position)
     return places
 
 
-def _follow(
-    places: dict[str, list[int]], pair: tuple[str, str], shared: int, positions: int
-) -> bool:
+def _follow(one: set[int], other: set[int], positions: int) -> bool:
     """Whether of two acquisitions one begins about where the other ends."""
-    one, other = sorted((places.get(pair[0], []), places.get(pair[1], [])))
-    apart = not one or not other or one[-1] < other[0]
-    return apart and shared <= _MOST_SHARED * positions
+    runs = all(max(places) - min(places) + 1 == len(places) for places in (one, other))
+    return runs and len(one & other) <= _MOST_SHARED * positions
 
 
-def in_one_run(kept: Sequence[Plane], planes: Sequence[Plane], positions: Sequence[int]) -> bool:
-    """Whether Instance Numbers tell the kept planes of a position from the others there.
+def numbered_from_start(planes: Sequence[Plane]) -> bool:
+    """Whether Instance Numbers run from 0 or 1 without a gap: at most the last were lost."""
+    numbers = {plane.instance_number for plane in planes}
+    first = min((number for number in numbers if number is not None), default=None)
+    return first in (0, 1) and numbers == {first + count for count in range(len(planes))}
+
+
+def numbered_as_one_pass(kept: Sequence[Plane], planes: Sequence[Plane]) -> bool:
+    """Whether planes that are numbered before all others are of one pass.
+
+    Their numbers run along the stack in even steps; in another order that is known only where no
+    number is missing.
+
+    Parameters
+    ----------
+    kept
+        In order of position.
+    planes
+        All planes of the series.
+    """
+    numbers = [plane.instance_number for plane in kept]
+    present = [number for number in numbers if number is not None]
+    steps = {later - earlier for earlier, later in pairwise(present)}
+    evenly = len(present) == len(numbers) and len(steps) <= 1
+    return evenly or numbered_from_start(planes)
+
+
+def numbered_apart(
+    kept: Sequence[Plane], planes: Sequence[Plane], positions: Sequence[int]
+) -> bool:
+    """Whether Instance Numbers tell the first plane of a position from the others there.
 
     They do where the kept ones are numbered before all others, or where numbers run along the
-    stack. Else what is kept may be of one pass here and of another there.
+    stack, each position's one after the other, and none is missing. Else what is kept may be of
+    one pass here and of another there.
     """
     chosen = {id(plane) for plane in kept}
-    numbered = sorted(
+    numbered = [
         (plane.instance_number, position, id(plane) in chosen)
         for plane, position in zip(planes, positions, strict=True)
         if plane.instance_number is not None
-    )
-    last_kept = max((number for number, _, is_kept in numbered if is_kept), default=0.0)
-    first_other = min((number for number, _, is_kept in numbered if not is_kept), default=0.0)
-    along = [position for _, position, _ in numbered]
-    rising = all(one <= other for one, other in pairwise(along))
-    falling = all(one >= other for one, other in pairwise(along))
-    return last_kept < first_other or rising or falling
+    ]
+    last_kept = max((number for number, _, is_kept in numbered if is_kept), default=inf)
+    first_other = min((number for number, _, is_kept in numbered if not is_kept), default=-inf)
+    if last_kept < first_other:
+        return numbered_as_one_pass(kept, planes)
+    along = [position for _, position, _ in sorted(numbered)]
+    return numbered_from_start(planes) and along in (sorted(along), sorted(along, reverse=True))

@@ -14,7 +14,12 @@ from itertools import pairwise
 from math import inf
 
 from pipeline.errors import SeriesGeometryError
-from pipeline.volume.mixing import check_not_patched, check_one_contrast, in_one_run
+from pipeline.volume.mixing import (
+    check_not_patched,
+    check_one_contrast,
+    numbered_apart,
+    numbered_as_one_pass,
+)
 from pipeline.volume.phases import Group, split_by_attribute, split_by_order
 from pipeline.volume.plane import Plane, named
 from pipeline.volume.receipt import Dropped
@@ -58,7 +63,7 @@ class Pass:
     @property
     def planes(self) -> list[Plane]:
         """The planes in order of position."""
-        return [item.plane for item in self.placed]
+        return _planes(self.placed)
 
 
 def passes_of(series: str, placed: Sequence[Placed]) -> list[Pass]:
@@ -96,7 +101,7 @@ def _passes(series: str, placed: Sequence[Placed]) -> list[Pass]:
     indices = position_indices(placed)
     if len(set(indices)) == len(placed):
         return [Pass(tuple(placed), "every position once")]
-    planes = [item.plane for item in placed]
+    planes = _planes(placed)
     groups = split_by_attribute(planes, indices)
     full = [group for group in groups if len(group.planes) == len(set(indices))]
     if full:
@@ -114,6 +119,10 @@ def _passes(series: str, placed: Sequence[Placed]) -> list[Pass]:
     )
     check_not_patched(series, chosen.planes, planes, indices)
     return [chosen]
+
+
+def _planes(placed: Sequence[Placed]) -> list[Plane]:
+    return [item.plane for item in placed]
 
 
 def _full_passes(
@@ -160,7 +169,7 @@ def _first_by_number(placed: Sequence[Placed], indices: Sequence[int]) -> list[P
 
     Returns
     -------
-    In order of position; empty where it is not each position once.
+    In order of position; empty where it is not each position once, or may be of several passes.
     """
     length = len(set(indices))
     numbers = [item.plane.instance_number for item in placed]
@@ -169,9 +178,10 @@ def _first_by_number(placed: Sequence[Placed], indices: Sequence[int]) -> list[P
     order = sorted(range(len(placed)), key=lambda index: numbers[index] or 0.0)
     chosen, rest = sorted(order[:length]), order[length:]
     tied = rest and numbers[rest[0]] == numbers[order[length - 1]]
-    if tied or len({indices[index] for index in chosen}) != length:
-        return []
-    return [placed[index] for index in chosen]
+    kept = [placed[index] for index in chosen]
+    once = len({indices[index] for index in chosen}) == length
+    one_pass = numbered_as_one_pass(_planes(kept), _planes(placed))
+    return kept if once and one_pass and not tied else []
 
 
 def _is_one_of(chosen: Sequence[Placed], groups: Sequence[Group]) -> bool:
@@ -231,8 +241,8 @@ def _first_of_each(series: str, placed: Sequence[Placed], indices: Sequence[int]
             for item in others
         ]
     acquisitions = {item.plane.acquisition_number for item in kept}
-    planes = [item.plane for item in placed]
-    if len(acquisitions) == 1 and not in_one_run([item.plane for item in kept], planes, indices):
+    planes = _planes(placed)
+    if len(acquisitions) == 1 and not numbered_apart(_planes(kept), planes, indices):
         raise SeriesGeometryError(
             series,
             f"{len(shared)} of its {len(places)} positions are shared, and Instance Numbers do not "

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 from math import inf
 
+from pipeline.volume.mixing import numbered_from_start
 from pipeline.volume.plane import Plane
 from pipeline.volume.telling import ORDERING, REPEATING, TELLING, time_of, value_of, values_of
 
@@ -72,7 +73,7 @@ def split_by_order(planes: Sequence[Plane], positions: Sequence[int]) -> list[Gr
     """The groups that the order of a time at each position makes, where each position has as many.
 
     Where planes are missing, the second of one position may belong with the third of another. So
-    times must fall into windows far apart, or the Instance Numbers be without a gap.
+    times must fall into windows far apart, or no Instance Number be missing.
 
     Returns
     -------
@@ -85,7 +86,7 @@ def split_by_order(planes: Sequence[Plane], positions: Sequence[int]) -> list[Gr
     count = len(places[0])
     if any(len(members) != count for members in places):
         return []
-    nothing_missing = _numbered_without_gap(planes)
+    nothing_missing = numbered_from_start(planes)
     for keyword in ORDERING:
         groups = _ranked(keyword, places, count)
         if groups and (nothing_missing or _far_apart(groups, keyword)):
@@ -107,12 +108,6 @@ def _ranked(keyword: str, places: Sequence[Sequence[Plane]], count: int) -> list
         Group(tuple(members), ((keyword, f"in order {rank}"),))
         for rank, members in enumerate(ranks, start=1)
     ]
-
-
-def _numbered_without_gap(planes: Sequence[Plane]) -> bool:
-    numbers = {plane.instance_number for plane in planes}
-    present = [number for number in numbers if number is not None]
-    return len(present) == len(planes) and max(present) - min(present) == len(planes) - 1
 
 
 def _far_apart(groups: Sequence[Group], keyword: str) -> bool:

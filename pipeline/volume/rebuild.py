@@ -70,6 +70,11 @@ class VolumePlan:
     warnings: tuple[str, ...]
 
     @property
+    def is_plain(self) -> bool:
+        """Whether its pixels are stored as they are, with nothing to decode."""
+        return all(is_plain(frame) for frame in self.frames)
+
+    @property
     def frames(self) -> tuple[Frame, ...]:
         """What was measured, in slice order."""
         return tuple(item.plane.frame for item in self.stack.placed)
@@ -123,7 +128,9 @@ def build_volumes(
 ) -> Iterator[VolumeResult]:
     """Rebuild every volume of a series, one after the other; see `build_volume`."""
     for plan in plan_volumes(instances, policy or RebuildPolicy()):
-        yield realise(plan, decoder or LocalDecoder(), on_slice)
+        # Plain pixels are only read, which other processes would not make faster.
+        chosen = LocalDecoder() if decoder is None or plan.is_plain else decoder
+        yield realise(plan, chosen, on_slice)
 
 
 def plan_volumes(instances: Sequence[Instance], policy: RebuildPolicy) -> tuple[VolumePlan, ...]:
@@ -177,8 +184,6 @@ def realise(plan: VolumePlan, decoder: PlaneDecoder, on_slice: SliceDone) -> Vol
     shape = (stack.count, *stack.placed[0].plane.shape)
     dtype = voxel_type(frames)
     check_volume(frames[0].series_instance_uid, shape, dtype.itemsize)
-    # Plain pixels are only read, which other processes would not make faster.
-    decoder = LocalDecoder() if all(is_plain(frame) for frame in frames) else decoder
     voxels = decoder.allocate(shape, dtype)
     done = 0
 

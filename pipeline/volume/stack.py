@@ -19,6 +19,8 @@ _MINIMUM_SLICES = 2
 _NAMED_POSITIONS = 5
 # The reference's own thickness is kept where the far end of the volume is the same to this.
 _END_TO_END_MM = 1e-3
+# Positions rounded to 0.1 mm are off by just the tolerance.
+_OF_FLOATS_MM = 1e-9
 _MOST_MISSING_SHARE = 0.25
 # Gantries tilt by up to 30 degrees; slices that lie beside one another are no tilted stack.
 _MOST_TILT_DEGREES = 45.0
@@ -148,7 +150,8 @@ def _fits(positions: FloatArray, slots: Sequence[int], policy: RebuildPolicy) ->
     """Whether all positions lie where a stack, even between its ends, has these slots."""
     spacing = (positions[-1] - positions[0]) / slots[-1]
     expected = positions[0] + spacing * np.array(slots)
-    return bool(np.abs(positions - expected).max() <= policy.tolerance_for(spacing))
+    tolerance = policy.tolerance_for(spacing) + _OF_FLOATS_MM
+    return bool(np.abs(positions - expected).max() <= tolerance)
 
 
 def _slots_with_gaps(positions: FloatArray) -> tuple[int, ...]:
@@ -306,8 +309,8 @@ def _tilt_warning(series: str, shift: Vector, spacing: float, policy: RebuildPol
     if angle > _MOST_TILT_DEGREES:
         raise SeriesGeometryError(
             series,
-            f"its slices do not lie behind one another: each lies {step:.2f} mm sideways of the one "
-            f"before and {spacing:.2f} mm further. Send each stack as a series of its own.",
+            f"its slices do not lie behind one another: each lies {step:.2f} mm sideways of the "
+            f"one before and {spacing:.2f} mm further. Send each stack as a series of its own.",
         )
     if policy.tilt is Tilt.REFUSE:
         raise SeriesGeometryError(

@@ -13,6 +13,7 @@ from distributed import Client, Future, LocalCluster, Security, get_worker
 
 from config import EngineSettings
 from pipeline.run import Progress
+from scp.engine.warming import WarmUp
 from scp.engine.work import JobOrder, JobReport, run_job
 
 _STAGES = "hounsfield-stages"
@@ -60,6 +61,11 @@ class EmbeddedCluster:
     def workers(self) -> int:
         """How many jobs run at one time."""
         return len(self._cluster.workers)
+
+    def warm_up(self, algorithms: tuple[str, ...]) -> None:
+        """Let every worker compile what these algorithms need; does not wait for it."""
+        with suppress(OSError):  # a worker that was lost meanwhile is told when it is back
+            self._client.register_plugin(WarmUp(algorithms, self.workers))
 
     def stage(self, job_id: int) -> str:
         """What a job was at when it last said so."""

@@ -6,11 +6,9 @@ from typing import Any
 
 from distributed import WorkerPlugin
 
-from pipeline.warm_up import warm_up
-
 
 @dataclass(frozen=True, slots=True)
-class WarmUp(WorkerPlugin):  # type: ignore[misc]
+class WarmUp(WorkerPlugin):
     """Begins to warm up in every worker that starts, those started anew included.
 
     A job that comes meanwhile waits for no more than the kernels it calls.
@@ -28,5 +26,11 @@ class WarmUp(WorkerPlugin):  # type: ignore[misc]
 
     def setup(self, worker: Any) -> None:
         """Start a thread of the worker's process; it does not outlive the worker."""
-        share = (self.algorithms, worker.name, self.workers)
-        threading.Thread(target=warm_up, args=share, name="warm up", daemon=True).start()
+        share = int(worker.name)
+        threading.Thread(target=self._run, args=(share,), name="warm up", daemon=True).start()
+
+    def _run(self, share: int) -> None:
+        # Imported here, as it takes a second in which the worker would not answer.
+        from pipeline.warm_up import warm_up  # noqa: PLC0415
+
+        warm_up(self.algorithms, share, self.workers)

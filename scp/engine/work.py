@@ -68,7 +68,7 @@ class JobReport:
     Parameters
     ----------
     receipts
-        How each volume was made, as plain values.
+        How each volume was made and what was measured on it, as plain values.
     trace
         Where in our code an unforeseen error happened; names and line numbers only.
     """
@@ -96,7 +96,7 @@ def run_job(order: JobOrder, on_progress: Callable[[Progress], None]) -> JobRepo
         )
         return JobReport(
             results=_keep(order, outcome.series),
-            receipts=tuple(receipt.as_dict() for receipt in outcome.receipts),
+            receipts=tuple(volume.as_dict() for volume in outcome.volumes),
         )
     except SeriesGeometryError as error:
         return JobReport(failure=f"The slices make no volume: {error.reason}")

@@ -121,8 +121,8 @@ def layout_of(instances: Sequence[Instance], policy: RebuildPolicy) -> Layout:
 
 
 def _thicknesses(planes: Sequence[Plane]) -> tuple[float, ...]:
-    values = (plane.frame.header.get("SliceThickness") for plane in planes)
-    return tuple(sorted({float(value) for value in values if value not in (None, "")}))
+    values = (plane.frame.number_of("SliceThickness") for plane in planes)
+    return tuple(sorted({value for value in values if value is not None}))
 
 
 def _planes(instances: Sequence[Instance]) -> Iterator[Plane | None]:

@@ -10,7 +10,9 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from pipeline.kernels.compiled import threads
 from pipeline.volume import RebuildPolicy
+from scp.decoding import DecoderPool
 from scp.inspect.document import found_document, series_document
 from scp.inspect.picture import save_picture
 from scp.inspect.survey import Advance, Verdict, files_in, read_series, survey_series
@@ -56,16 +58,18 @@ def inspect_paths(paths: tuple[Path, ...], wishes: Wishes) -> bool:
         found = read_series(files_in(paths), advance)
     verdicts, documents = [], []
     pictures = _picture_paths(wishes.picture, len(found.series))
-    for instances, picture in zip(found.series.values(), pictures, strict=True):
-        with _bar("Decoding") as advance:
-            survey = survey_series(instances, wishes.policy, pixels=wishes.pixels, advance=advance)
-        if picture:
-            save_picture(survey, picture)
-        verdicts.append(survey.verdict)
-        if wishes.as_json:
-            documents.append(series_document(survey, str(picture) if picture else None))
-        else:
-            print_series(console, survey, picture)
+    with DecoderPool(threads()) as pool:
+        decoder = pool if wishes.pixels else None
+        for instances, picture in zip(found.series.values(), pictures, strict=True):
+            with _bar("Decoding") as advance:
+                survey = survey_series(instances, wishes.policy, decoder=decoder, advance=advance)
+            if picture:
+                save_picture(survey, picture)
+            verdicts.append(survey.verdict)
+            if wishes.as_json:
+                documents.append(series_document(survey, str(picture) if picture else None))
+            else:
+                print_series(console, survey, picture)
     if wishes.as_json:
         # Not by a console: it would break lines at the width of a terminal.
         click.echo(json.dumps(found_document(found, documents), indent=2, allow_nan=False))

@@ -182,7 +182,11 @@ def read_series(files: Sequence[Path], advance: Advance) -> Found:
 
 
 def survey_series(
-    instances: Sequence[Instance], policy: RebuildPolicy, *, pixels: bool, advance: Advance
+    instances: Sequence[Instance],
+    policy: RebuildPolicy,
+    *,
+    decoder: PlaneDecoder | None,
+    advance: Advance,
 ) -> SeriesSurvey:
     """Find out what would become of a series; nothing that its files provoke is raised.
 
@@ -192,8 +196,8 @@ def survey_series(
         All of one series.
     policy
         How far the rebuild may go.
-    pixels
-        Whether to decode pixels; without them only headers count.
+    decoder
+        Who decodes compressed pixels; None where only headers are to count.
     advance
         Called with the slices decoded and their number.
     """
@@ -202,7 +206,9 @@ def survey_series(
     )
     try:
         known = replace(blank, content=_content(instances), layout=layout_of(instances, policy))
-        return _with_verdict(known, instances, policy, LocalDecoder() if pixels else None, advance)
+        return _with_verdict(known, instances, policy, decoder, advance)
+    except PipelineError as error:
+        reason = str(error)
     except MemoryError:
         reason = "A volume of it takes more memory than there is."
     except Exception as error:  # noqa: BLE001 - told by its kind: its message may quote a patient
@@ -236,22 +242,28 @@ def _volumes(
 ) -> Iterator[VolumeSurvey]:
     """The volumes of a series, one in memory at a time; without a decoder by headers alone."""
     for plan in plan_volumes(instances, policy):
-        result = realise(plan, decoder or _HeadersOnly(), advance)
         if decoder is None:
-            yield VolumeSurvey(result.receipt)
+            yield VolumeSurvey(realise(plan, _HeadersOnly(), advance).receipt)
         else:
+            result = realise(plan, LocalDecoder() if plan.is_plain else decoder, advance)
             volume = result.volume
             yield VolumeSurvey(result.receipt, count_values(volume.voxels), mid_planes(volume))
 
 
 def _content(instances: Sequence[Instance]) -> Content:
-    header = instances[0].header
     return Content(
-        modality=str(header.get("Modality") or ""),
-        description=str(header.get("SeriesDescription") or ""),
-        sop_classes=_counted(str(item.header.SOPClassUID) for item in instances),
+        modality=_text(instances[0], "Modality"),
+        description=_text(instances[0], "SeriesDescription"),
+        sop_classes=_counted(_text(item, "SOPClassUID") for item in instances),
         transfer_syntaxes=_counted(item.transfer_syntax_uid for item in instances),
     )
+
+
+def _text(instance: Instance, keyword: str) -> str:
+    value = instance.elements.get(keyword)
+    if isinstance(value, tuple):
+        return "\\".join(str(item) for item in value)
+    return "" if value is None else str(value)
 
 
 def _counted(uids: Iterable[str]) -> tuple[tuple[str, int], ...]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pydicom
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import (
     CTImageStorage,
     ExplicitVRLittleEndian,
@@ -26,7 +26,6 @@ from pydicom.uid import (
 from pydicom.valuerep import format_number_as_ds
 
 from pipeline.elements import Header, PixelLocation
-from pipeline.encode.part10 import set_file_meta
 from pipeline.instance import Instance, read_instance
 
 ROWS, COLUMNS = 6, 8
@@ -118,7 +117,8 @@ def plane_dataset(
     for keyword, value in {**usual, **more}.items():
         if value is not None:
             setattr(header, keyword, value)
-    set_file_meta(header)
+    header.file_meta = FileMetaDataset()
+    header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return header
 
 
@@ -146,7 +146,7 @@ def with_pixels(dataset: Dataset, pixels: npt.NDArray[np.generic], **more: objec
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = bits, bits, bits - 1
     dataset.PixelRepresentation = int(pixels.dtype.kind == "i")
     dataset.PixelData = pixels.tobytes() + b"\0" * (pixels.nbytes % 2)
-    dataset["PixelData"].VR = "OB" if bits == 8 else "OW"  # noqa: PLR2004
+    dataset["PixelData"].VR = "OB" if bits == 8 else "OW"
     for keyword, value in more.items():
         setattr(dataset, keyword, value)
     return dataset

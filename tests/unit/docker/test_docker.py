@@ -18,6 +18,7 @@ import yaml
 from pynetdicom.ae import ApplicationEntity
 
 from config import CONFIG_VARIABLE, Settings, load_settings
+from pipeline.warm_up import warm_up
 from scp.cli import main
 from scp.receive.contexts import VERIFICATION
 
@@ -307,6 +308,17 @@ def test_final_stage_fetches_nothing() -> None:
     """What comes from the network comes into the builder."""
     runs = [item.rest for item in _stages()[-1] if item.verb == "RUN"]
     assert [run for run in runs if _NEEDS_NETWORK.search(run)] == []
+
+
+def test_machine_code_is_made_with_the_image_and_else_kept_on_the_volume(
+    environment: dict[str, str],
+) -> None:
+    """Compiled beside the kernels, which are copied; what is compiled later outlives a start."""
+    runs = [item.rest for item in _stages()[0] if item.verb == "RUN"]
+    program = shlex.split(runs[-1])
+    assert program[:3] == ["/opt/hounsfield/bin/python", "-B", "-c"]
+    assert program[3] == f"from {warm_up.__module__} import warm_up; warm_up()"
+    assert Path(environment["NUMBA_CACHE_DIR"]).is_relative_to(_final("VOLUME").rest)
 
 
 def test_node_runs_as_the_user_that_owns_the_state_folder() -> None:

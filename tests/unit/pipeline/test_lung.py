@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.algorithms.lung import LUNGS, LungParameters, lung_masks
-from pipeline.errors import NotApplicableError, NothingFoundError
+from pipeline.errors import NoLungFoundError, NotApplicableError, NothingFoundError
 from pipeline.phantom import ChestPhantom, chest_phantom
 from tests.phantoms import (
     volume_from_phantom,
@@ -111,7 +111,7 @@ def test_unequal_pixel_spacing_is_taken_as_the_reference_takes_it(phantom, oracl
 def test_sides_are_the_patients_however_the_patient_lies(phantom, mirror_columns, mirror_rows):
     volume = volume_from_phantom(phantom, mirror_columns=mirror_columns, mirror_rows=mirror_rows)
 
-    (finding,) = LUNGS.analyse(volume, LungParameters())
+    (finding, *_) = LUNGS.analyse(volume, LungParameters())
 
     labels = finding.labels[:, :: -1 if mirror_rows else 1, :: -1 if mirror_columns else 1]
     assert dice(labels == RIGHT, phantom.right) > 0.95
@@ -119,7 +119,7 @@ def test_sides_are_the_patients_however_the_patient_lies(phantom, mirror_columns
 
 
 def test_finding_is_coded_and_numbered_by_side(phantom):
-    (finding,) = LUNGS.analyse(volume_from_phantom(phantom), LUNGS.parameters())
+    (finding, *_) = LUNGS.analyse(volume_from_phantom(phantom), LUNGS.parameters())
 
     right, left = finding.segments
     assert finding.labels.dtype == np.uint8
@@ -174,8 +174,9 @@ def test_one_lung_alone_is_refused(slices, side):
 
 def test_one_lung_that_the_reference_splits_is_refused_with_the_reason(phantom):
     volume = volume_from_phantom(with_one_lung(phantom, "left"))
-    lung_masks(volume.voxels, volume.geometry.spacing.as_array())  # of one lung, but two masks
 
+    with pytest.raises(NoLungFoundError, match="parts of a single lung"):
+        lung_masks(volume.voxels, volume.geometry.spacing.as_array())
     with pytest.raises(NothingFoundError, match=r"erosions: 10.* parts of a single lung"):
         LUNGS.analyse(volume, LungParameters())
 
@@ -212,7 +213,7 @@ def test_lungs_that_touch_are_told_apart_and_it_is_said_how_widely(phantom, heig
     voxels[opening] = -850
     joined = dataclasses.replace(phantom, voxels_hu=voxels)
 
-    (finding,) = LUNGS.analyse(volume_from_phantom(joined), LungParameters())
+    (finding, *_) = LUNGS.analyse(volume_from_phantom(joined), LungParameters())
 
     voxels_beside = np.ones_like(phantom.left)
     voxels_beside[opening] = False

@@ -106,7 +106,7 @@ def test_run_takes_each_series_by_itself(tmp_path: Path) -> None:
     answer = invoke("run", tmp_path / "in", tmp_path / "out", "--pipeline", "chest")
     assert answer.exit_code == 1
     assert answer.output.count("no result") == 1
-    assert "Slices are missing" in answer.output
+    assert "1 slice(s) are missing" in answer.output
     assert len(list((tmp_path / "out").rglob("*.dcm"))) == 41
 
 

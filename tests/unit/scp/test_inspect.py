@@ -101,6 +101,14 @@ def test_a_sound_series_is_told_with_all_that_is_known(tmp_path: Path) -> None:
         assert words in answer.output
 
 
+def test_help_says_what_it_is_for() -> None:
+    """The usage, the exit status, and every option."""
+    answer = inspect("--help")
+    assert answer.exit_code == 0
+    assert "inspect [OPTIONS] [PATH]..." in answer.output
+    assert "Exit status 1" in answer.output
+
+
 def test_lines_are_not_broken_at_a_width(tmp_path: Path) -> None:
     """A reason can be found by a search, however long it is."""
     answer = inspect(write(tmp_path / "gap", without_slice))

@@ -18,6 +18,7 @@ from pipeline.geometry import Vector
 from pipeline.instance import Instance, read_instance
 from pipeline.phantom import chest_phantom, phantom_instances
 from pipeline.volume import Phases, RebuildPolicy
+from pipeline.volume.pixels import LocalDecoder
 from scp.inspect.orientation import affine_orientation, direction_letters, orientation_name
 from scp.inspect.picture import draw_series, image_colours, plane_scale
 from scp.inspect.planes import MidPlane, mid_planes
@@ -54,7 +55,7 @@ def read_all(folder: Path, datasets: list[Dataset]) -> list[Instance]:
 def survey(folder: Path, datasets: list[Dataset], policy: RebuildPolicy = POLICY) -> SeriesSurvey:
     """What is found in data sets."""
     instances = read_all(folder, datasets)
-    return survey_series(instances, policy, pixels=True, advance=lambda _done, _of: None)
+    return survey_series(instances, policy, decoder=LocalDecoder(), advance=lambda _done, _of: None)
 
 
 def colours_of(picture: Image.Image) -> set[Any]:
@@ -221,15 +222,14 @@ def test_planes_are_cut_through_the_middle() -> None:
 def test_an_error_of_our_own_is_told_by_its_kind_only(tmp_path: Path) -> None:
     """Its message may quote a patient's data."""
 
-    class Hostile(Dataset):
-        def get(self, key: Any, default: Any = None) -> Any:
-            if key == "Modality":
-                raise RuntimeError("SECRET^PERSON")
-            return super().get(key, default)
+    class Hostile(Instance):
+        @property
+        def has_pixels(self) -> bool:
+            raise RuntimeError("SECRET^PERSON")
 
     (instance,) = read_all(tmp_path, slices()[:1])
-    broken = replace(instance, header=Hostile(instance.header))
-    found = survey_series([broken], POLICY, pixels=True, advance=lambda _done, _of: None)
+    broken = Hostile(instance.path, instance.elements)
+    found = survey_series([broken], POLICY, decoder=LocalDecoder(), advance=lambda _done, _of: None)
     assert found.verdict is Verdict.REFUSED
     assert "RuntimeError" in found.reason
     assert "SECRET" not in found.reason

@@ -203,7 +203,7 @@ def test_running_jobs_are_queued_again_after_a_restart(ledger: Ledger) -> None:
     with ledger.write() as connection:
         for job in jobs[:3]:
             start_job(connection, job, "digest", NOW)
-        finish_job(connection, jobs[1].id, NOW)
+        finish_job(connection, jobs[1].id, [], NOW)
         fail_job(connection, jobs[2].id, "why", NOW)
         assert requeue_running(connection) == 1
         assert [job.route for job in queued_jobs(connection, 10)] == ["a", "d"]

@@ -50,7 +50,7 @@ def volume_of(phantom: HeadPhantom, modality: str) -> Volume:
     first, *others = chest.sources
     header = first.header.copy()
     header.Modality = modality
-    sources = (dataclasses.replace(first, header=header), *others)
+    sources = (dataclasses.replace(first, own_header=header), *others)
     return dataclasses.replace(chest, voxels=phantom.voxels, sources=sources)
 
 
@@ -166,7 +166,7 @@ def test_range_without_voxels_is_said():
 
 
 def test_mask_is_labelled_brain(ct):
-    (finding,) = BRAIN.analyse(ct, BrainParameters(closing_radius=RADIUS))
+    (finding, *_) = BRAIN.analyse(ct, BrainParameters(closing_radius=RADIUS))
 
     expected = brain_mask(ct.voxels, (20, 100), RADIUS)
     np.testing.assert_array_equal(finding.labels, expected.astype(np.uint8))
@@ -182,7 +182,7 @@ def test_mask_is_labelled_brain(ct):
     ("preset", "threshold"), [("ct-plain", (20, 100)), ("ct-contrast", (50, 300)), ("otsu", None)]
 )
 def test_preset_is_a_range_for_ct(ct, preset, threshold):
-    (finding,) = BRAIN.analyse(ct, BrainParameters(preset=preset, closing_radius=RADIUS))
+    (finding, *_) = BRAIN.analyse(ct, BrainParameters(preset=preset, closing_radius=RADIUS))
 
     np.testing.assert_array_equal(finding.labels, brain_mask(ct.voxels, threshold, RADIUS))
 
@@ -192,20 +192,20 @@ def test_preset_is_a_range_for_ct(ct, preset, threshold):
     [("auto", None), ("otsu", None), ("mr-t1", (50, 200)), ("mr-t2", (100, 500))],
 )
 def test_preset_is_a_range_for_mr(mr, preset, threshold):
-    (finding,) = BRAIN.analyse(mr, BrainParameters(preset=preset, closing_radius=RADIUS))
+    (finding, *_) = BRAIN.analyse(mr, BrainParameters(preset=preset, closing_radius=RADIUS))
 
     np.testing.assert_array_equal(finding.labels, brain_mask(mr.voxels, threshold, RADIUS))
     assert finding.remarks == ()
 
 
 def test_range_of_ones_own_takes_the_place_of_a_preset(ct):
-    (finding,) = BRAIN.analyse(ct, BrainParameters(low=25, high=60.5, closing_radius=RADIUS))
+    (finding, *_) = BRAIN.analyse(ct, BrainParameters(low=25, high=60.5, closing_radius=RADIUS))
 
     np.testing.assert_array_equal(finding.labels, brain_mask(ct.voxels, (25, 60.5), RADIUS))
 
 
 def test_otsu_on_ct_carries_a_warning(ct):
-    (finding,) = BRAIN.analyse(ct, BrainParameters(preset="otsu", closing_radius=RADIUS))
+    (finding, *_) = BRAIN.analyse(ct, BrainParameters(preset="otsu", closing_radius=RADIUS))
 
     (remark,) = finding.remarks
     assert "bone rather than brain" in remark
@@ -224,7 +224,7 @@ def test_ct_preset_on_mr_is_refused(mr):
 
 
 def test_skull_is_stripped_when_asked_for(ct):
-    labels, stripped = BRAIN.analyse(ct, BrainParameters(skull_stripped=True))
+    labels, stripped, _measured = BRAIN.analyse(ct, BrainParameters(skull_stripped=True))
 
     inside = labels.labels == 1
     np.testing.assert_array_equal(stripped.voxels[inside], ct.voxels[inside])
@@ -234,7 +234,7 @@ def test_skull_is_stripped_when_asked_for(ct):
 
 def test_stripped_volume_is_coded_as_masked_slice_by_slice(ct, mr):
     for volume, expected in ((ct, ("AXIAL", "MASKED")), (mr, ("OTHER", "MASKED"))):
-        _labels, stripped = BRAIN.analyse(volume, BrainParameters(skull_stripped=True))
+        _labels, stripped, _measured = BRAIN.analyse(volume, BrainParameters(skull_stripped=True))
         assert stripped.image_type == expected
         assert [code.value for code in stripped.derivation] == ["113076", "113047"]
         assert stripped.source_slices == tuple((index,) for index in range(len(volume.voxels)))

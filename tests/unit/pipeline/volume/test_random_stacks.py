@@ -1,11 +1,13 @@
 """Random series: the true volumes come back, or a refusal; never a wrong voxel."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
@@ -22,7 +24,7 @@ from tests.support.stacks import (
 )
 
 MOST_PHASES = 4
-EXAMPLES = settings.get_profile("default").max_examples
+EXAMPLES = int(os.environ.get("T3_EXAMPLES", "100"))
 Tell = Callable[[int, int], dict[str, object]]
 
 # What tells phases apart: attributes by phase and index.
@@ -57,6 +59,7 @@ ORDERED: dict[str, Tell] = {
     },
 }
 NOTHING: dict[str, Tell] = {"nothing": lambda _phase, _index: {}}
+CONTRAST = PLAIN.keys() - {"TriggerTime"}
 TELLS = {**PLAIN, **REPEATED, **ORDERED, **NOTHING}
 
 
@@ -89,13 +92,16 @@ class Series:
             case _:
                 return None
 
+    def position_mm(self, index: int) -> npt.NDArray[np.float64]:
+        """Image Position (Patient) with its jitter."""
+        return self.grid.position_mm(index) + self.offsets_mm[index] * self.grid.normal
+
     def instances(self, pixels: Path) -> list[Instance]:
         """In the order drawn."""
         return [self._instance(pixels, phase, index) for phase, index in self.planes]
 
     def _instance(self, pixels: Path, phase: int, index: int) -> Instance:
-        place = index + self.offsets_mm[index] / self.grid.spacing_mm
-        position = [f"{value:.10g}" for value in self.grid.position_mm(place)]
+        position = [f"{value:.10g}" for value in self.position_mm(index)]
         attributes = {
             "InstanceNumber": self.number(phase, index),
             "ImagePositionPatient": position,
@@ -155,15 +161,26 @@ def check(drawn: Series, result: VolumeResult) -> None:
     assert sorted(kept + dropped) == sorted(drawn.planes)
     expected = np.stack([stored_plane(index, phase) for phase, index in kept])
     assert np.array_equal(result.volume.voxels, expected)
-    steps = {later - earlier for (_, earlier), (_, later) in pairwise(kept)}
-    assert len(steps) == 1, "uneven"
+    tolerance = RebuildPolicy().tolerance_for(result.volume.geometry.spacing.slice_mm)
     for slot, (_, index) in enumerate(kept):
-        place = result.volume.geometry.to_patient([slot, 0, 0])
-        off = np.abs(place - drawn.grid.position_mm(index)).max()
-        # Half a quarter of the spacing: what the tolerance and the jitter make together.
-        assert off <= max(0.25, 0.15 * drawn.grid.spacing_mm)
-    mixed = len({phase for phase, _ in kept}) > 1
-    assert not mixed, "phases are mixed"
+        off = result.volume.geometry.to_patient([slot, 0, 0]) - drawn.position_mm(index)
+        assert np.linalg.norm(off) <= 1.5 * tolerance
+    assert_of_one_phase(drawn, result)
+
+
+def assert_of_one_phase(drawn: Series, result: VolumeResult) -> None:
+    """Phases do not mix.
+
+    Acquisitions may: where one goes on where the other ended, and where each position is there
+    once, as in interleaved and slice-by-slice scans.
+    """
+    phases = [phase for phase, _ in planes_of(result)]
+    if drawn.told_by not in CONTRAST and result.receipt.rule == "every position once":
+        return
+    if drawn.told_by in REPEATED and "by acquisition" in result.receipt.rule:
+        assert len(list(groupby(phases))) == len(set(phases))
+    else:
+        assert len(set(phases)) == 1, "phases are mixed"
 
 
 @settings(deadline=None, derandomize=True, max_examples=EXAMPLES)
@@ -173,7 +190,6 @@ def test_a_random_series_gives_its_true_volumes_or_a_refusal(pixels: Path, drawn
         results = list(build_volumes(drawn.instances(pixels)))
     except PipelineError as refused:
         event(f"refused: {type(refused).__name__}")
-        assert str(refused)
         return
     event(f"{len(results)} volumes")
     for result in results:
@@ -208,12 +224,11 @@ def test_interpolation_and_resampling_keep_what_was_measured(pixels: Path, drawn
     policy = RebuildPolicy(fill=Fill.INTERPOLATE, tilt=Tilt.RESAMPLE)
     try:
         results = list(build_volumes(drawn.instances(pixels), policy))
-    except PipelineError as refused:
-        assert str(refused)
+    except PipelineError:
         return
     for result in results:
         kept = planes_of(result)
-        assert len({phase for phase, _ in kept}) == 1
+        assert_of_one_phase(drawn, result)
         assert len(result.volume.sources) == len(result.volume.voxels)
         if not any(drawn.grid.shift_mm):
             first = kept[0][1]
