@@ -105,3 +105,56 @@ def without_lungs(phantom: ChestPhantom) -> ChestPhantom:
     voxels = phantom.voxels_hu.copy()
     voxels[phantom.left | phantom.right] = 40
     return dataclasses.replace(phantom, voxels_hu=voxels)
+
+
+def with_nodules_at_the_wall(phantom: ChestPhantom) -> ChestPhantom:
+    """Solid balls of 9 mm radius in both lungs, half of each in the wall, at several heights."""
+    voxels = phantom.voxels_hu.copy()
+    slices, rows, _columns = voxels.shape
+    for height, depth in ((0.3, 0.45), (0.45, 0.6), (0.6, 0.4), (0.7, 0.55)):
+        index, row = int(height * slices), int(depth * rows)
+        for lung, end in ((phantom.right, 0), (phantom.left, -1)):
+            columns = np.flatnonzero(lung[index, row])
+            if columns.size:
+                voxels[_ball((index, row, int(columns[end])), 9.0, phantom)] = 40
+    return dataclasses.replace(phantom, voxels_hu=voxels)
+
+
+def _ball(
+    centre: tuple[int, int, int], radius_mm: float, phantom: ChestPhantom
+) -> npt.NDArray[np.bool_]:
+    """(slice, row, column): true within a distance of a voxel."""
+    places = np.ogrid[tuple(slice(size) for size in phantom.voxels_hu.shape)]
+    steps = zip(places, centre, phantom.spacing.as_array().astype(float), strict=True)
+    return np.asarray(sum(((place - at) * mm) ** 2 for place, at, mm in steps) <= radius_mm**2)
+
+
+def with_table(phantom: ChestPhantom) -> ChestPhantom:
+    """A bent shell of 3 mm behind the patient, with air below it and in it."""
+    voxels = phantom.voxels_hu.copy()
+    _slices, rows, columns = voxels.shape
+    row, column = np.ogrid[:rows, :columns]
+    surface = 0.93 * rows - ((column - columns / 2) / columns) ** 2 * 0.2 * rows
+    depth_mm = (row - surface) * phantom.spacing.row_mm
+    shell = ((depth_mm >= 0) & (depth_mm < 3)) | ((depth_mm >= 14) & (depth_mm < 17))
+    voxels[:, shell] = np.maximum(voxels[:, shell], -150)
+    return dataclasses.replace(phantom, voxels_hu=voxels)
+
+
+def with_mixed_padding(phantom: ChestPhantom) -> ChestPhantom:
+    """Every third slice has padding around the circle, the others have the room's air there."""
+    voxels = phantom.voxels_hu.copy()
+    voxels[::3] = with_circular_padding(phantom).voxels_hu[::3]
+    return dataclasses.replace(phantom, voxels_hu=voxels)
+
+
+def with_rows_cut(phantom: ChestPhantom) -> ChestPhantom:
+    """Slices that are not square: the rows above and below the patient are missing."""
+    cut = phantom.voxels_hu.shape[1] // 9
+    rows = slice(cut, -cut)
+    return dataclasses.replace(
+        phantom,
+        voxels_hu=np.ascontiguousarray(phantom.voxels_hu[:, rows]),
+        right=phantom.right[:, rows],
+        left=phantom.left[:, rows],
+    )

@@ -15,6 +15,7 @@ from pipeline.volume.telling import OF_ONE_VOLUME, REPEATING, TELLING, values_of
 
 _WAY_OUT = "Slices of each are missing; send the whole series again."
 _MOST_SHARED = 0.25
+_TWO = 2
 
 
 def check_one_contrast(series: str, planes: Sequence[Plane]) -> None:
@@ -97,8 +98,8 @@ def numbered_from_start(planes: Sequence[Plane]) -> bool:
 def numbered_as_one_pass(kept: Sequence[Plane], planes: Sequence[Plane]) -> bool:
     """Whether planes that are numbered before all others are of one pass.
 
-    Their numbers run along the stack in even steps; in another order that is known only where no
-    number is missing.
+    Their numbers follow one another along the stack; in another order that is known only where no
+    number is missing, and so it is of two slices.
 
     Parameters
     ----------
@@ -110,8 +111,8 @@ def numbered_as_one_pass(kept: Sequence[Plane], planes: Sequence[Plane]) -> bool
     numbers = [plane.instance_number for plane in kept]
     present = [number for number in numbers if number is not None]
     steps = {later - earlier for earlier, later in pairwise(present)}
-    evenly = len(present) == len(numbers) and len(steps) <= 1
-    return evenly or numbered_from_start(planes)
+    in_order = len(present) == len(numbers) > _TWO and steps in ({1.0}, {-1.0})
+    return in_order or numbered_from_start(planes)
 
 
 def numbered_apart(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydicom.dataset import Dataset
 
 from pipeline.errors import SeriesGeometryError
 from pipeline.geometry import Spacing, Vector, VolumeGeometry, slice_normal
@@ -363,7 +364,12 @@ def _sources(stack: Stack, geometry: VolumeGeometry, shape: tuple[int, ...]) -> 
 
 
 def _on_grid(frame: Frame, position_mm: npt.NDArray[np.float64], shape: tuple[int, ...]) -> Frame:
-    header = frame.header.copy()
+    # Elements of its own: a copy by pydicom would share them with the frame's header.
+    header = Dataset()
+    header.update(frame.header)
+    header.set_original_encoding(
+        *frame.header.original_encoding, frame.header.original_character_set
+    )
     header.ImagePositionPatient = [f"{value:.10g}" for value in position_mm]
     header.Rows, header.Columns = shape[1:]
     if "SliceLocation" in header:

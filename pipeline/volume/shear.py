@@ -64,6 +64,7 @@ def shifted_back(
         image = SimpleITK.GetImageFromArray(plane.astype(np.float64))
         image.SetSpacing((spacing.column_mm, spacing.row_mm))
         image.SetOrigin((shift_mm[1] * index, shift_mm[0] * index))
-        values = SimpleITK.GetArrayViewFromImage(resample.Execute(image))
+        # A copy: a view does not keep the image alive that it shows.
+        values = SimpleITK.GetArrayFromImage(resample.Execute(image))
         moved[index] = np.rint(values) if voxels.dtype.kind in "iu" else values
     return moved, (origin_mm[0], origin_mm[1])

@@ -59,7 +59,7 @@ def axial_series(draw: st.DrawFn) -> tuple[Grid, list[Slice]]:
     spacing = draw(st.sampled_from([0.625, 1.0, 2.5, 5.0, 8.0]))
     start = draw(st.floats(-1500, 1500).map(lambda value: round(value, 3)))
     grid = Grid(spacing_mm=spacing, origin_mm=(-20.0, 11.5, start))
-    count = draw(st.integers(2, 12))
+    count = draw(st.integers(3, 12))
     passes = draw(st.integers(1, MOST_PASSES))
     upward = draw(st.booleans())
     first = draw(st.sampled_from([0, 1, 17]))

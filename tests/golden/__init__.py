@@ -1,0 +1,1 @@
+"""What the references made of our phantoms, as digests: see `tests.golden.make`."""
