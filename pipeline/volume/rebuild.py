@@ -364,14 +364,14 @@ def _sources(stack: Stack, geometry: VolumeGeometry, shape: tuple[int, ...]) -> 
 
 
 def _on_grid(frame: Frame, position_mm: npt.NDArray[np.float64], shape: tuple[int, ...]) -> Frame:
-    # Elements of its own: a copy by pydicom would share them with the frame's header.
-    header = Dataset()
-    header.update(frame.header)
-    header.set_original_encoding(
-        *frame.header.original_encoding, frame.header.original_character_set
-    )
-    header.ImagePositionPatient = [f"{value:.10g}" for value in position_mm]
-    header.Rows, header.Columns = shape[1:]
+    source, header = frame.header, Dataset()
+    header.update(source)
+    implicit, little_endian = source.original_encoding
+    header.set_original_encoding(implicit, little_endian, source.original_character_set)
+    # New elements: a value that is set would be set in the shared one.
+    header.add_new("ImagePositionPatient", "DS", [f"{value:.10g}" for value in position_mm])
+    header.add_new("Rows", "US", shape[1])
+    header.add_new("Columns", "US", shape[2])
     if "SliceLocation" in header:
         del header.SliceLocation
     return replace(frame, own_header=header)

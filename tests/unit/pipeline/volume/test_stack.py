@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 from pipeline.errors import SeriesGeometryError
 from pipeline.volume import Fill, RebuildPolicy, Tilt, Volume, VolumeResult, build_volume
@@ -314,3 +315,19 @@ def test_shifts_within_the_tolerance_are_rounding(tmp_path: Path) -> None:
     slices = stack(6)
     slices[3].ImagePositionPatient = [-20, 11.55, 107.5]
     assert np.array_equal(build(tmp_path, slices).volume.voxels[3], stored_plane(3))
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ExplicitVRBigEndian])
+def test_headers_of_instances_stay_as_they_were(tmp_path: Path, syntax: str) -> None:
+    """Made-up slices have headers of their own, whichever way the file was read."""
+    slices = [dataset for index, dataset in enumerate(stack(6)) if index != 3]
+    for dataset in slices:
+        dataset.file_meta.TransferSyntaxUID = syntax
+        if syntax == ExplicitVRBigEndian:
+            dataset.PixelData = np.frombuffer(dataset.PixelData, "<u2").astype(">u2").tobytes()
+    instances = written(tmp_path, slices)
+    sources = build_volume(instances, INTERPOLATE).volume.sources
+    heights = [float(source.header.ImagePositionPatient[2]) for source in sources]
+    assert heights == pytest.approx([100 + 2.5 * index for index in range(6)])
+    kept = [float(item.header.ImagePositionPatient[2]) for item in instances]
+    assert kept == [100 + 2.5 * index for index in (0, 1, 2, 4, 5)]
