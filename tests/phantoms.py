@@ -100,6 +100,13 @@ def without_left_lung(phantom: ChestPhantom) -> ChestPhantom:
     return dataclasses.replace(phantom, voxels_hu=voxels)
 
 
+def without_right_lung(phantom: ChestPhantom) -> ChestPhantom:
+    """Soft tissue where the right lung is."""
+    voxels = phantom.voxels_hu.copy()
+    voxels[phantom.right] = 40
+    return dataclasses.replace(phantom, voxels_hu=voxels)
+
+
 def without_lungs(phantom: ChestPhantom) -> ChestPhantom:
     """Soft tissue where both lungs are."""
     voxels = phantom.voxels_hu.copy()

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UnknownAlgorithmError
 from pipeline.findings import Finding
-from pipeline.volume import Volume
+
+if TYPE_CHECKING:
+    # The settings are read by receivers too, which have no use for what decodes pixels.
+    from pipeline.volume import Volume
 
 ENTRY_POINT_GROUP = "hounsfield.algorithms"
 
@@ -39,7 +42,7 @@ class Algorithm:
     title: str
     modalities: frozenset[str]
     parameters: type[Any]
-    analyse: Callable[[Volume, Any], tuple[Finding, ...]]
+    analyse: "Callable[[Volume, Any], tuple[Finding, ...]]"
 
 
 @cache

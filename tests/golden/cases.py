@@ -18,6 +18,7 @@ from tests.phantoms import (
     with_touching_lungs,
     without_left_lung,
     without_lungs,
+    without_right_lung,
 )
 from tests.support.pet import pet_phantom
 
@@ -35,8 +36,6 @@ class Chest(NamedTuple):
 
 def _plain() -> ChestPhantom:
     return chest_phantom(slices=40, size=128)
-
-
 
 
 CHESTS: dict[str, Chest] = {
@@ -58,17 +57,18 @@ CHESTS: dict[str, Chest] = {
     "touching lungs with nodules": Chest(
         lambda: with_touching_lungs(with_nodules_at_the_wall(_plain()))
     ),
+    "one lung that falls into two parts": Chest(lambda: without_right_lung(_plain())),
     "one lung": Chest(
         lambda: without_left_lung(_plain()),
-        "one lung is no pair; where it falls into two parts, these are given as two lungs",
+        "one lung is no pair, but is given as one, with nothing as the second",
     ),
     "no lungs": Chest(
         lambda: without_lungs(_plain()),
-        "no lung is found, and what air there is is taken for it",
+        "no lung is found, but two masks are given: empty ones here, the air of the room elsewhere",
     ),
     "not square": Chest(
         lambda: with_rows_cut(_plain()),
-        "rows and columns are mixed up, which raises IndexError or ValueError",
+        "rows and columns are mixed up",
     ),
 }
 

@@ -17,7 +17,9 @@ Entry = dict[str, Any]
 def digest(array: npt.NDArray[Any]) -> str:
     """SHA-256 (hex) of type, shape and values of an array."""
     little = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False)
-    return hashlib.sha256(f"{little.dtype.str}{little.shape}".encode() + little.tobytes()).hexdigest()
+    return hashlib.sha256(
+        f"{little.dtype.str}{little.shape}".encode() + little.tobytes()
+    ).hexdigest()
 
 
 def chest_entry(

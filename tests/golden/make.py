@@ -56,8 +56,10 @@ def _chest(case: Chest, grt123: Grt123) -> Entry:
     kept = {"input": digest(chest.voxels_hu)}
     if case.reference_fails:
         made = _attempt(chest, grt123)
-        return kept | {"reference_fails": case.reference_fails, "reference": made} | our_chest_entry(
-            chest
+        return (
+            kept
+            | {"reference_fails": case.reference_fails, "reference": made}
+            | our_chest_entry(chest)
         )
     spacing_mm = chest.spacing.as_array()
     masks = grt123.masks(chest.voxels_hu, spacing_mm)
