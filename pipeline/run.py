@@ -14,11 +14,12 @@ from pydicom.dataset import Dataset
 from pipeline.algorithms import registry
 from pipeline.encode import ResultContext, encode
 from pipeline.errors import NotApplicableError
-from pipeline.findings import Finding, LabelMap, MeasurementGroup
+from pipeline.findings import Finding, MeasurementGroup
 from pipeline.instance import Instance, instance_digest, read_instance
 from pipeline.kernels.compiled import threads
-from pipeline.volume import RebuildPolicy, Receipt, Volume, VolumeResult, build_volumes
+from pipeline.volume import RebuildPolicy, Volume, VolumeResult, build_volumes
 from pipeline.volume.pixels import PlaneDecoder
+from pipeline.volume_report import VolumeReport, report_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,32 +84,6 @@ class Progress:
 OnProgress = Callable[[Progress], None]
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeReport:
-    """A volume of a series and what was found on it, in words and numbers.
-
-    Parameters
-    ----------
-    receipt
-        How the volume was made.
-    measurements
-        In the order of the steps.
-    remarks
-        What a reader of the results must know; a sentence each.
-    """
-
-    receipt: Receipt
-    measurements: tuple[MeasurementGroup, ...] = ()
-    remarks: tuple[str, ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """The receipt with all else as plain values, fit for JSON."""
-        return self.receipt.as_dict() | {
-            "measurements": [asdict(group) for group in self.measurements],
-            "remarks": list(self.remarks),
-        }
-
-
 @dataclass(frozen=True, eq=False, slots=True)
 class Outcome:
     """What a pipeline made of a series.
@@ -167,7 +142,7 @@ def run_pipeline(
         run = _Run(pipeline, result, content_time, pipeline.first_series_number + len(series))
         findings = run.findings(on_progress)
         series += run.series_of(findings, on_progress)
-        volumes.append(_report(result.receipt, [finding for _, finding in findings]))
+        volumes.append(report_on(result.receipt, [finding for _, finding in findings]))
     return Outcome(tuple(series), tuple(volumes))
 
 
@@ -242,14 +217,6 @@ class _Run:
             content_qualification=self.pipeline.content_qualification,
             receipt=self.result.receipt,
         )
-
-
-def _report(receipt: Receipt, findings: Sequence[Finding]) -> VolumeReport:
-    return VolumeReport(
-        receipt,
-        tuple(item for item in findings if isinstance(item, MeasurementGroup)),
-        tuple(text for item in findings if isinstance(item, LabelMap) for text in item.remarks),
-    )
 
 
 def _digests(volume: Volume) -> tuple[str, ...]:

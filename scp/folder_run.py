@@ -14,10 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from pipeline.encode import part10_bytes
 from pipeline.errors import PipelineError
 from pipeline.kernels.compiled import threads
-from pipeline.run import Outcome, Pipeline, VolumeReport, run_pipeline
+from pipeline.run import Outcome, Pipeline, run_pipeline
 from pipeline.run import Progress as StageProgress
 from scp.decoding import DecoderPool
 from scp.receive.identifiers import PARSE_ERRORS
+from scp.report_text import report_lines
 
 
 def run_folder(folder: Path, out: Path, pipeline: Pipeline, content_time: datetime) -> bool:
@@ -103,17 +104,4 @@ def _write(outcome: Outcome, folder: Path) -> Iterator[str]:
         first = datasets[0]
         yield f"{first.Modality} {first.SeriesDescription}: {len(datasets)} instances in {target}"
     for volume in outcome.volumes:
-        yield from volume_lines(volume)
-
-
-def volume_lines(volume: VolumeReport) -> Iterator[str]:
-    """What a person should know of a volume: how it was made, warnings, measurements."""
-    receipt = volume.receipt
-    if receipt.dropped:
-        yield f"{len(receipt.kept)} instances used, {len(receipt.dropped)} left out: {receipt.rule}"
-    yield from (*receipt.warnings, *volume.remarks)
-    for group in volume.measurements:
-        values = ", ".join(
-            f"{item.name.meaning} {item.value:.1f} {item.unit.value}" for item in group.measurements
-        )
-        yield f"{group.label}: {values}"
+        yield from report_lines(volume)

@@ -147,7 +147,7 @@ class Engine:
         else:
             with self.ledger.write() as connection:
                 record_results(connection, job.id, report.results, self._destinations(job), now)
-                finish_job(connection, job.id, report.receipts, now)
+                finish_job(connection, job.id, report.volumes, now)
             log.info("job done", job=job.id, results=len(report.results))
         del self._running[job.id]
 

@@ -67,14 +67,14 @@ class JobReport:
 
     Parameters
     ----------
-    receipts
+    volumes
         How each volume was made and what was measured on it, as plain values.
     trace
         Where in our code an unforeseen error happened; names and line numbers only.
     """
 
     results: tuple[StoredResult, ...] = ()
-    receipts: tuple[dict[str, Any], ...] = ()
+    volumes: tuple[dict[str, Any], ...] = ()
     failure: str = ""
     trace: str = ""
 
@@ -96,7 +96,7 @@ def run_job(order: JobOrder, on_progress: Callable[[Progress], None]) -> JobRepo
         )
         return JobReport(
             results=_keep(order, outcome.series),
-            receipts=tuple(volume.as_dict() for volume in outcome.volumes),
+            volumes=tuple(volume.as_dict() for volume in outcome.volumes),
         )
     except SeriesGeometryError as error:
         return JobReport(failure=f"The slices make no volume: {error.reason}")

@@ -7,15 +7,16 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from config import Settings
-from pipeline.volume import Receipt
+from pipeline.volume_report import VolumeReport
 from scp.inspect.survey import VolumeSurvey
 from scp.inspect.table import print_heading, print_lines, terminal
 from scp.inspect.words import Line, Tone, volume_lines
 from scp.ledger import Ledger, LedgerError
 from scp.ledger.jobs import Job, find_job
+from scp.report_text import group_text
 from scp.state_folder import StateFolder
 
-_RECEIPTS = TypeAdapter(tuple[Receipt, ...])
+_VOLUMES = TypeAdapter(tuple[VolumeReport, ...])
 
 
 class JobError(Exception):
@@ -37,13 +38,13 @@ def show_job(settings: Settings, job_id: int, *, as_json: bool) -> bool:
     job = _read_job(settings, job_id)
     if as_json:
         state = {"id": job.id, "pipeline": job.pipeline, "state": job.state.value}
-        document = {"job": state | {"reason": job.reason}, "receipts": job.receipts or []}
+        document = {"job": state | {"reason": job.reason}, "volumes": job.volumes or []}
         click.echo(json.dumps(document, indent=2, allow_nan=False))
     else:
         lines = list(_lines(job))
         print_heading(terminal(), f"Job {job.id}")
         print_lines(terminal(), lines)
-    return bool(job.receipts)
+    return bool(job.volumes)
 
 
 def _read_job(settings: Settings, job_id: int) -> Job:
@@ -66,17 +67,19 @@ def _lines(job: Job) -> Iterator[Line]:
     yield Line("state", job.state.value, Tone.BAD if job.reason else Tone.GOOD)
     if job.reason:
         yield Line("reason", job.reason, Tone.BAD)
-    receipts = _receipts(job)
-    if not receipts:
+    volumes = _volumes(job)
+    if not volumes:
         yield Line("receipts", "none: they are kept once a job is done", Tone.REMARK)
-    for receipt in receipts:
-        yield Line("series", receipt.series_instance_uid)
-        yield from volume_lines(VolumeSurvey(receipt))
+    for volume in volumes:
+        yield Line("series", volume.receipt.series_instance_uid)
+        yield from volume_lines(VolumeSurvey(volume.receipt))
+        yield from (Line("remark", remark, Tone.REMARK) for remark in volume.remarks)
+        yield from (Line("measured", group_text(group)) for group in volume.measurements)
 
 
-def _receipts(job: Job) -> tuple[Receipt, ...]:
+def _volumes(job: Job) -> tuple[VolumeReport, ...]:
     try:
-        return _RECEIPTS.validate_python(job.receipts or [])
+        return _VOLUMES.validate_python(job.volumes or [])
     except ValidationError as error:
         raise JobError(
             f"The receipts of job {job.id} were written by another version of Hounsfield; --json "

@@ -41,7 +41,7 @@ class Job:
     attempts: int
     settings_digest: str | None
     content_time: datetime | None
-    receipts: list[dict[str, Any]] | None
+    volumes: list[dict[str, Any]] | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -151,11 +151,11 @@ def fail_job(connection: Connection, job_id: int, reason: str, now: datetime) ->
 
 
 def finish_job(
-    connection: Connection, job_id: int, receipts: Sequence[dict[str, Any]], now: datetime
+    connection: Connection, job_id: int, volumes: Sequence[dict[str, Any]], now: datetime
 ) -> None:
-    """Mark a job as done, with the receipts of the volumes it was done on."""
+    """Mark a job as done, with what there is to say of the volumes it was done on."""
     _finish(connection, job_id, JobState.DONE, "", now)
-    connection.execute(update(job).where(job.c.id == job_id).values(receipts=list(receipts)))
+    connection.execute(update(job).where(job.c.id == job_id).values(volumes=list(volumes)))
 
 
 def _finish(

@@ -103,7 +103,7 @@ job = Table(
     Column("attempts", Integer, nullable=False, default=0),
     Column("settings_digest", String(64), nullable=True),
     Column("content_time", UtcDateTime, nullable=True),
-    Column("receipts", JSON, nullable=True),
+    Column("volumes", JSON, nullable=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("started_at", UtcDateTime, nullable=True),
     Column("finished_at", UtcDateTime, nullable=True),

@@ -57,7 +57,9 @@ CHESTS: dict[str, Chest] = {
     "touching lungs with nodules": Chest(
         lambda: with_touching_lungs(with_nodules_at_the_wall(_plain()))
     ),
-    "one lung that falls into two parts": Chest(lambda: without_right_lung(_plain())),
+    "one lung that falls into two parts": Chest(
+        lambda: without_right_lung(_plain()), "the two parts are given as two lungs"
+    ),
     "one lung": Chest(
         lambda: without_left_lung(_plain()),
         "one lung is no pair, but is given as one, with nothing as the second",

@@ -35,11 +35,11 @@ def chest_entry(
 
 
 def our_chest_entry(chest: ChestPhantom) -> Entry:
-    """The same of our own results; the kind of error where there are none."""
+    """The same of our own results; the error's base where there are none."""
     spacing_mm = chest.spacing.as_array()
     try:
         masks = lung_masks(chest.voxels_hu, spacing_mm)
-    except NothingFoundError as error:
-        return {"error": type(error).__name__}
+    except NothingFoundError:
+        return {"error": NothingFoundError.__name__}
     result = prepare(chest.voxels_hu, *masks, spacing_mm)
     return chest_entry(masks, result.box, result.voxels)

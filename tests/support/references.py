@@ -58,7 +58,7 @@ class Grt123:
 
 
 def nidataset_mip(voxels: npt.NDArray[Any], window: int, view: str) -> npt.NDArray[Any]:
-    """nidataset's sliding projection of (slice, row, column) as NIfTI holds it."""
+    """The sliding projection of nidataset, of (slice, row, column) as NIfTI holds it."""
     import nidataset.preprocessing  # noqa: PLC0415 - its imports warn
 
     return _in_memory(
@@ -71,7 +71,7 @@ def nidataset_mip(voxels: npt.NDArray[Any], window: int, view: str) -> npt.NDArr
 def nidataset_brain_mask(
     voxels: npt.NDArray[Any], threshold: tuple[float, float] | None, radius: int
 ) -> BoolArray:
-    """nidataset's brain mask of (slice, row, column)."""
+    """The brain mask of nidataset, of (slice, row, column)."""
     import nidataset.volume  # noqa: PLC0415 - its imports warn
 
     made = _in_memory(

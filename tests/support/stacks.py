@@ -19,7 +19,6 @@ import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import (
     CTImageStorage,
-    ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     MRImageStorage,
     PositronEmissionTomographyImageStorage,
@@ -159,10 +158,7 @@ def write(folder: Path, datasets: Sequence[Dataset]) -> list[Path]:
     paths = []
     for number, dataset in enumerate(datasets):
         path = folder / f"{number:04d}.dcm"
-        little = dataset.file_meta.TransferSyntaxUID != ExplicitVRBigEndian
-        pydicom.dcmwrite(
-            path, dataset, enforce_file_format=True, implicit_vr=False, little_endian=little
-        )
+        pydicom.dcmwrite(path, dataset, enforce_file_format=True)
         paths.append(path)
     return paths
 

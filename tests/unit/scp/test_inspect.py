@@ -15,9 +15,11 @@ from PIL import Image
 from pydicom.dataset import Dataset
 
 from pipeline.encode.context import uid_from
+from pipeline.findings import Code, Measurement, MeasurementGroup
 from pipeline.instance import read_instance
 from pipeline.phantom import chest_phantom, phantom_instances
 from pipeline.volume import build_volume
+from pipeline.volume_report import VolumeReport
 from scp.cli import main
 from scp.ledger import Ledger
 from scp.ledger.jobs import NewJob, create_job, fail_job, finish_job
@@ -396,7 +398,7 @@ def ledger_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def add_job(folder: Path, receipts: list[dict[str, Any]] | None, failure: str = "") -> int:
+def add_job(folder: Path, volumes: list[dict[str, Any]] | None, failure: str = "") -> int:
     """A job in the ledger, done or failed."""
     received = ReceivedInstance(
         name="1.dcm",
@@ -425,18 +427,22 @@ def add_job(folder: Path, receipts: list[dict[str, Any]] | None, failure: str = 
                 created_at=NOW,
             ),
         )
-        if receipts is None:
+        if volumes is None:
             fail_job(connection, job_id, failure, NOW)
         else:
-            finish_job(connection, job_id, receipts, NOW)
+            finish_job(connection, job_id, volumes, NOW)
     return job_id
 
 
 def test_a_job_shows_the_receipts_kept_with_it(tmp_path: Path, ledger_folder: Path) -> None:
-    """The same lines as for files, and the same receipt in JSON."""
+    """The same lines as for files, what was measured, and all of it in JSON."""
     folder = write(tmp_path / "chest")
     receipt = build_volume([read_instance(path) for path in folder.iterdir()]).receipt
-    job_id = add_job(ledger_folder, [receipt.as_dict()])
+    volume = Code("118565006", "SCT", "Volume")
+    measured = Measurement(volume, 2.5, Code("ml", "UCUM", "milliliter"), "Counted")
+    group = MeasurementGroup("Left lung", "lungs", (2,), (measured,))
+    report = VolumeReport(receipt, (group,), ("The lungs are widely joined.",)).as_dict()
+    job_id = add_job(ledger_folder, [report])
     answer = inspect("--job", str(job_id))
     assert answer.exit_code == 0
     lines = set(answer.output.splitlines())
@@ -447,9 +453,11 @@ def test_a_job_shows_the_receipts_kept_with_it(tmp_path: Path, ledger_folder: Pa
     ]
     assert len(of_files) == 5
     assert lines.issuperset(of_files)
+    assert "Left lung: Volume 2.5 ml" in answer.output
+    assert "widely joined" in answer.output
     document = json.loads(inspect("--job", str(job_id), "--json").output)
     assert document["job"]["state"] == "done"
-    assert document["receipts"] == [json.loads(json.dumps(receipt.as_dict()))]
+    assert document["volumes"] == [json.loads(json.dumps(report))]
 
 
 def test_a_failed_job_shows_its_reason(ledger_folder: Path) -> None:
@@ -468,7 +476,7 @@ def test_receipts_of_another_version_are_left_to_json(ledger_folder: Path) -> No
     assert answer.exit_code == 1
     assert "another version" in answer.output
     document = json.loads(inspect("--job", str(job_id), "--json").output)
-    assert document["receipts"] == [{"rule": "of old"}]
+    assert document["volumes"] == [{"rule": "of old"}]
 
 
 @pytest.mark.usefixtures("ledger_folder")

@@ -120,9 +120,7 @@ def test_missing_slices_are_interpolated_where_a_site_wants_it(tmp_path: Path) -
     assert result.receipt.warnings == (
         "3 slice(s) are missing, at 107.50 mm, 117.50 mm, 120.00 mm; interpolated.",
     )
-    positions = [
-        float(source.header.ImagePositionPatient[2]) for source in result.volume.sources
-    ]
+    positions = [float(source.header.ImagePositionPatient[2]) for source in result.volume.sources]
     assert positions == pytest.approx([100 + 2.5 * index for index in range(12)])
 
 

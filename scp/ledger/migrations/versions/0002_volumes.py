@@ -1,4 +1,4 @@
-"""Jobs keep the receipts of the volumes they were done on."""
+"""Jobs keep how the volumes were made that they were done on, and what was measured."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,4 +9,4 @@ down_revision = "0001"
 
 def upgrade() -> None:
     """Add the column; jobs of before have none."""
-    op.add_column("job", sa.Column("receipts", sa.JSON(), nullable=True))
+    op.add_column("job", sa.Column("volumes", sa.JSON(), nullable=True))
