@@ -114,6 +114,9 @@ def _scan(content: bytes, size: int) -> Header:
     if text == ExplicitVRBigEndian:
         raise _UnusualError
     implicit = text == ImplicitVRLittleEndian
+    name = content[start + 4 : start + 6]
+    if implicit and len(name) == len("VR") and vr_code(name) in _NAMES:
+        raise _UnusualError
     places, pixels = _places(content, start, size, implicit=implicit)
     return Header(text, pixels, size, content=content, places=places)
 

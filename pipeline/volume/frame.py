@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 
-from pipeline.elements import Value, plain_value
+from pipeline.elements import DAMAGED_ELEMENT_ERRORS, Value, plain_value
+from pipeline.errors import UnreadableInstanceError
 from pipeline.instance import Instance
 
 
@@ -43,6 +44,24 @@ class Frame:
         if self.own_header is None:
             return self.instance.elements.get(keyword)
         return plain_value(self.own_header.get(keyword))
+
+    def items_of(self, keyword: str) -> list[Dataset]:
+        """The items of a sequence; none where it is missing.
+
+        Raises
+        ------
+        UnreadableInstanceError
+            It does not decode.
+        """
+        if not self.has(keyword):
+            return []
+        try:
+            return list(self.header.get(keyword) or ())
+        except DAMAGED_ELEMENT_ERRORS as error:
+            raise UnreadableInstanceError(
+                f"{keyword} of instance {self.name} is damaged ({type(error).__name__}). Check the "
+                "series where it was made."
+            ) from error
 
     def number_of(self, keyword: str) -> float | None:
         """An attribute as a number; None where it is missing, empty or no number."""

@@ -11,7 +11,7 @@ from math import inf
 
 from pipeline.errors import SeriesGeometryError
 from pipeline.volume.plane import Plane
-from pipeline.volume.telling import OF_ONE_VOLUME, REPEATING, TELLING, values_of
+from pipeline.volume.telling import OF_ONE_VOLUME, REPEATING, TELLING, is_uniform, values_of
 
 _WAY_OUT = "Slices of each are missing; send the whole series again."
 _MOST_SHARED = 0.25
@@ -27,8 +27,8 @@ def check_one_contrast(series: str, planes: Sequence[Plane]) -> None:
         They do; the message names the attribute and its values.
     """
     for keyword in OF_ONE_VOLUME:
-        values = sorted(set(values_of(planes, keyword)))
-        if len(values) > 1:
+        if not is_uniform(planes, keyword):
+            values = sorted(set(values_of(planes, keyword)))
             described = ", ".join(value or "none" for value in values[:5])
             raise SeriesGeometryError(
                 series,

@@ -7,7 +7,6 @@ error, never wrapped.
 Source: seed 003, ``get_pixels_hu``; PS3.3 C.11.1 (Modality LUT), PS3.5 section 8 and A.4.
 """
 
-import struct
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_modality_lut
 from pydicom.uid import UID, JPEGExtended12Bit
 
+from pipeline.elements import DAMAGED_ELEMENT_ERRORS
 from pipeline.errors import PixelDecodeError
 from pipeline.kernels.compiled import threads
 from pipeline.kernels.stored_values import add_in_place
@@ -52,18 +52,7 @@ _PLANES_AT_ONCE = 8
 _WHOLE_BITS = 8
 _HOUNSFIELD_BITS = 16
 _EXPLICIT_VR_BEFORE_VALUE = 8
-_DECODER_ERRORS = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
+_DECODER_ERRORS = (*DAMAGED_ELEMENT_ERRORS, MemoryError, OSError, RuntimeError)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -169,22 +158,31 @@ def voxel_type(frames: Sequence[Frame]) -> np.dtype[Any]:
         A frame does not say what its stored values are.
     """
     if all(_is_ct(frame) for frame in frames):
+        _check_slopes(frames)
         return np.dtype(np.int16)
     stored = np.result_type(*{_stored_type(frame) for frame in frames})
     if stored.kind == "f":
         return stored
-    rescaled = any(_rescale(frame) != (1.0, 0.0) or _has_table(frame) for frame in frames)
+    rescaled = any(
+        _rescale(frame) != (1.0, 0.0) or frame.items_of("ModalityLUTSequence") for frame in frames
+    )
     return np.dtype(np.float32) if rescaled else stored.newbyteorder("=")
+
+
+def _check_slopes(frames: Sequence[Frame]) -> None:
+    """Raise where a CT slice would hold one value throughout."""
+    for frame in frames:
+        if _rescale(frame)[0] == 0:
+            raise PixelDecodeError(
+                f"Instance {frame.name} has the Rescale Slope 0, which leaves no image. Check the "
+                "series where it was made."
+            )
 
 
 def _is_ct(frame: Frame) -> bool:
     pixels = frame.instance.pixels
     floating = pixels is not None and pixels.keyword in _FLOAT_TYPES
     return frame.get("Modality") == "CT" and not floating
-
-
-def _has_table(frame: Frame) -> bool:
-    return frame.has("ModalityLUTSequence") and bool(frame.header.ModalityLUTSequence)
 
 
 def _rescale(frame: Frame) -> tuple[float, float]:
@@ -242,7 +240,7 @@ def _reads_straight(frame: Frame, plane: Array) -> bool:
         is_plain(frame)
         and stored.itemsize == plane.dtype.itemsize
         and slope == 1.0
-        and not _has_table(frame)
+        and not frame.items_of("ModalityLUTSequence")
         and (plane.dtype == np.int16 if _is_ct(frame) else stored == plane.dtype)
         and (_is_ct(frame) or intercept == 0.0)
     )
@@ -369,7 +367,7 @@ def _offsets(frame: Frame) -> dict[str, Any]:
 def _rescaled(frame: Frame, stored: Array) -> Array:
     """The values that stored ones stand for, in a type that holds them exactly."""
     slope, intercept = _rescale(frame)
-    if _has_table(frame):
+    if frame.items_of("ModalityLUTSequence"):
         return np.asarray(apply_modality_lut(stored, frame.header))
     if not _is_ct(frame):
         if (slope, intercept) == (1.0, 0.0):

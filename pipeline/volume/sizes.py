@@ -75,7 +75,6 @@ def _check_size(instance: Instance) -> None:
     there = max(0, instance.file_size - pixels.offset)
     if pixels.length is not None:
         cut_short = wanted > min(there, pixels.length)
-        _check_not_longer(instance, wanted, pixels.length)
     else:
         fragments_missing = frames * _FRAGMENT_HEADER_BYTES > there
         most = _BEST_COMPRESSION * there + _SMALL_FRAME_BYTES * frames
@@ -87,6 +86,7 @@ def _check_size(instance: Instance) -> None:
             f"the file has {there} bytes of them. Send the series again, or check it where it was "
             "made."
         )
+    _check_not_longer(instance, wanted, pixels.length or 0)
 
 
 def _check_not_longer(instance: Instance, wanted: int, length: int) -> None:

@@ -10,7 +10,7 @@ from pipeline.volume.frame import Frame
 
 def rescale_text(frames: Sequence[Frame], dtype: np.dtype[Any]) -> str:
     """How stored values of frames become voxels of a type."""
-    if any(_has_table(frame) for frame in frames):
+    if any(frame.items_of("ModalityLUTSequence") for frame in frames):
         return f"by Modality LUT, {dtype}"
     slopes = sorted({_number(frame, "RescaleSlope", 1.0) for frame in frames})
     intercepts = sorted({_number(frame, "RescaleIntercept", 0.0) for frame in frames})
@@ -41,7 +41,10 @@ def pixel_warnings(frames: Sequence[Frame]) -> tuple[str, ...]:
 
 def _warnings_of_ct(frames: Sequence[Frame]) -> list[str]:
     warnings = []
-    if any(frame.get("RescaleIntercept") is None and not _has_table(frame) for frame in frames):
+    if any(
+        frame.get("RescaleIntercept") is None and not frame.items_of("ModalityLUTSequence")
+        for frame in frames
+    ):
         warnings.append("Rescale Intercept is missing: stored values were taken for HU.")
     kinds = {frame.text_of("RescaleType") or "HU" for frame in frames}
     if kinds != {"HU"}:
@@ -51,10 +54,6 @@ def _warnings_of_ct(frames: Sequence[Frame]) -> list[str]:
     if any(not _number(frame, "RescaleIntercept", 0.0).is_integer() for frame in frames):
         warnings.append("Rescale Intercept is no whole number: its fraction was dropped.")
     return warnings
-
-
-def _has_table(frame: Frame) -> bool:
-    return frame.has("ModalityLUTSequence") and bool(frame.header.ModalityLUTSequence)
 
 
 def _number(frame: Frame, keyword: str, otherwise: float) -> float:

@@ -117,6 +117,21 @@ def suv_factor(header: Dataset) -> SuvFactor:
     return SuvFactor(factor, inputs=inputs)
 
 
+def decay_moment(header: Dataset) -> Moment | None:
+    """The time at the scan that decay is corrected to; None where it is not, or not said."""
+    try:
+        rule = _decay_rule(header)
+        if rule == "ADMIN":
+            return None
+        isotope = _isotope(header)
+        half_life_s = _number(
+            isotope, "RadionuclideHalfLife", "Radionuclide Half Life", _HALF_LIFE_S
+        )
+        return _scan_moment(header, rule, half_life_s)[0]
+    except (_NoFactorError, TimeError):
+        return None
+
+
 def _factor(header: Dataset) -> tuple[float, SuvInputs]:
     if _value(header, "Modality") != "PT":
         raise _NoFactorError("it is no PET image")

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from pydicom.tag import Tag
 
-from pipeline.elements import Value, plain_value
+from pipeline.elements import DAMAGED_ELEMENT_ERRORS, Value, plain_value
+from pipeline.errors import UnreadableInstanceError
 from pipeline.volume.frame import Frame
 from pipeline.volume.plane import Plane
 
@@ -85,6 +86,14 @@ def value_of(plane: Plane, keyword: str) -> str:
     return _text(value)
 
 
+def is_uniform(planes: Sequence[Plane], keyword: str) -> bool:
+    """Whether planes share the value of an attribute; nearly always they do, and this is quick."""
+    values = {plane.frame.get(keyword) for plane in planes}
+    if len(values) == 1 and (None not in values or keyword != "DiffusionBValue"):
+        return True
+    return len(set(values_of(planes, keyword))) == 1
+
+
 def time_of(plane: Plane, keyword: str) -> float | None:
     """The value of an attribute as a number that grows with time, None where it is none."""
     try:
@@ -98,18 +107,25 @@ def values_of(planes: Sequence[Plane], keyword: str) -> list[str]:
     return [value_of(plane, keyword) for plane in planes]
 
 
-def is_uniform(planes: Sequence[Plane], keyword: str) -> bool:
-    """Whether planes share the value of an attribute."""
-    return len(set(values_of(planes, keyword))) == 1
-
-
 def _private_b_value(frame: Frame) -> Value:
-    """What a vendor has in place of Diffusion b-value."""
+    """What a vendor has in place of Diffusion b-value.
+
+    Raises
+    ------
+    UnreadableInstanceError
+        It does not decode.
+    """
     for creator_tag, creator, private in _PRIVATE_B_VALUES:
         if frame.has(private) and frame.has(creator_tag):
             header = frame.header
-            if header[creator_tag].value == creator:
-                return plain_value(header[private].value)
+            try:
+                if header[creator_tag].value == creator:
+                    return plain_value(header[private].value)
+            except DAMAGED_ELEMENT_ERRORS as error:
+                raise UnreadableInstanceError(
+                    f"The private b-value of instance {frame.name} is damaged "
+                    f"({type(error).__name__}). Check the series where it was made."
+                ) from error
     return None
 
 

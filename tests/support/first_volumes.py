@@ -2,16 +2,26 @@
 
 import sys
 from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numba.core.dispatcher import Dispatcher
 
-from pipeline.algorithms.brain import brain_mask
-from pipeline.algorithms.lung import lung_masks
+from pipeline.algorithms.brain import BRAIN, BrainParameters, brain_mask
+from pipeline.algorithms.lung import LUNGS, LungParameters
 from pipeline.algorithms.lung_prepare import prepare
-from pipeline.algorithms.mip import sliding_projection
-from pipeline.phantom import chest_phantom
-from tests.phantoms import with_circular_padding, with_open_top, with_touching_lungs
+from pipeline.algorithms.mip import SLIDING_MIP, SlidingMipParameters
+from pipeline.algorithms.rotating_mip import rotating_maximum
+from pipeline.instance import read_instance
+from pipeline.phantom import ChestPhantom, chest_phantom, write_phantom
+from pipeline.volume import Volume, build_volume
+from tests.phantoms import (
+    volume_from_phantom,
+    with_mixed_padding,
+    with_open_top,
+    with_touching_lungs,
+)
 from tests.support.heads import HEADS, head
 
 
@@ -33,28 +43,41 @@ def analyse(names: Iterable[str]) -> None:
         _ANALYSES[name]()
 
 
+def _read(chest: ChestPhantom) -> Volume:
+    with TemporaryDirectory() as folder:
+        paths = write_phantom(Path(folder), chest)
+        return build_volume([read_instance(path) for path in paths]).volume
+
+
 def _lungs() -> None:
     plain = chest_phantom(slices=40, size=128)
-    both_ways = with_circular_padding(plain)
-    both_ways.voxels_hu[::2] = plain.voxels_hu[::2]
-    for chest in (plain, with_open_top(plain), with_touching_lungs(plain), both_ways):
-        lung_masks(chest.voxels_hu, chest.spacing.as_array())
+    LUNGS.analyse(_read(plain), LungParameters())
+    for change in (with_mixed_padding, with_open_top, with_touching_lungs):
+        LUNGS.analyse(volume_from_phantom(change(plain)), LungParameters())
 
 
 def _prepare() -> None:
     chest = chest_phantom(slices=40, size=128)
-    spacing_mm = chest.spacing.as_array()
-    prepare(chest.voxels_hu, *lung_masks(chest.voxels_hu, spacing_mm), spacing_mm)
+    prepare(chest.voxels_hu, chest.left, chest.right, chest.spacing.as_array())
 
 
 def _slabs() -> None:
-    voxels = chest_phantom(slices=40, size=64).voxels_hu
+    volume = _read(chest_phantom(slices=40, size=64))
     for projection in ("maximum", "minimum", "mean"):
         for window in (1, 10, 100):
-            sliding_projection(voxels, projection, window, axis=0)
+            SLIDING_MIP.analyse(volume, SlidingMipParameters(window, projection))
+
+
+def _turns() -> None:
+    chest = chest_phantom(slices=40, size=64)
+    for kind in (np.int16, np.uint16, np.float32):
+        voxels = (chest.voxels_hu + 1000).clip(0).astype(kind)
+        rotating_maximum(voxels, chest.spacing, angles=7, span_deg=300)
 
 
 def _brain() -> None:
+    volume = _read(chest_phantom(slices=20, size=64))
+    BRAIN.analyse(volume, BrainParameters(skull_stripped=True))
     for name in HEADS:
         voxels = head(name).voxels
         brain_mask(voxels, (20, 100.5), 3)
@@ -63,4 +86,10 @@ def _brain() -> None:
             brain_mask(voxels.astype(np.int16), None, 0)
 
 
-_ANALYSES = {"lungs": _lungs, "prepare": _prepare, "sliding-mip": _slabs, "brain": _brain}
+_ANALYSES = {
+    "lungs": _lungs,
+    "prepare": _prepare,
+    "sliding-mip": _slabs,
+    "rotating-mip": _turns,
+    "brain": _brain,
+}

@@ -57,54 +57,51 @@ class Grt123:
         return scope["extendbox"], scope["sliceim"][0]
 
 
-def nidataset_mip(voxels: npt.NDArray[Any], window: int, view: str) -> npt.NDArray[Any]:
-    """The sliding projection of nidataset, of (slice, row, column) as NIfTI holds it."""
-    import nidataset.preprocessing  # noqa: PLC0415 - its imports warn
+class Nidataset:
+    """The functions of nidataset, unchanged but for reading and writing, on one volume.
 
-    return _in_memory(
-        nidataset.preprocessing,
-        voxels,
-        lambda path, out: nidataset.preprocessing.mip(path, out, window, view),
-    )
+    Parameters
+    ----------
+    voxels
+        (slice, row, column), which nidataset gets as a NIfTI file would give them: (x, y, z),
+        float64.
+    """
 
+    def __init__(self, voxels: npt.NDArray[Any]) -> None:
+        self._data = voxels.T.astype(np.float64, copy=False)
+        self._preprocessing = importlib.import_module("nidataset.preprocessing")
+        self._volume = importlib.import_module("nidataset.volume")
 
-def nidataset_brain_mask(
-    voxels: npt.NDArray[Any], threshold: tuple[float, float] | None, radius: int
-) -> BoolArray:
-    """The brain mask of nidataset, of (slice, row, column)."""
-    import nidataset.volume  # noqa: PLC0415 - its imports warn
+    def mip(self, window: int, view: str) -> npt.NDArray[Any]:
+        """The sliding projection, (slice, row, column)."""
+        module = self._preprocessing
+        return self._run(module, lambda path, out: module.mip(path, out, window, view))
 
-    made = _in_memory(
-        nidataset.volume,
-        voxels,
-        lambda path, out: nidataset.volume.generate_brain_mask(path, out, threshold, radius),
-    )
-    return made > 0
+    def brain_mask(self, threshold: tuple[float, float] | None, radius: int) -> BoolArray:
+        """The brain mask, (slice, row, column)."""
+        module = self._volume
+        return self._run(
+            module, lambda path, out: module.generate_brain_mask(path, out, threshold, radius)
+        ).view(bool)
 
-
-def _in_memory(
-    module: ModuleType, voxels: npt.NDArray[Any], work: Callable[[str, str], object]
-) -> npt.NDArray[Any]:
-    """Run nidataset unchanged, but for reading and writing: it gets and gives (x, y, z)."""
-    written = []
-    image = SimpleNamespace(
-        get_fdata=lambda: voxels.T.astype(np.float64, copy=False), affine=np.eye(4)
-    )
-    files = SimpleNamespace(
-        load=lambda _path: image,
-        Nifti1Image=lambda data, _affine: data,
-        save=lambda data, _path: written.append(data),
-    )
-    real, module.nib = module.nib, files
-    progress, module.tqdm = module.tqdm, lambda items, **_options: items
-    try:
-        with TemporaryDirectory() as folder, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            (Path(folder) / "case.nii.gz").touch()
-            work(f"{folder}/case.nii.gz", folder)
-    finally:
-        module.nib, module.tqdm = real, progress
-    return written[0].T
+    def _run(self, module: ModuleType, work: Callable[[str, str], object]) -> npt.NDArray[Any]:
+        written = []
+        image = SimpleNamespace(get_fdata=lambda: self._data, affine=np.eye(4))
+        files = SimpleNamespace(
+            load=lambda _path: image,
+            Nifti1Image=lambda data, _affine: data,
+            save=lambda data, _path: written.append(data),
+        )
+        real = module.nib, module.tqdm
+        module.nib, module.tqdm = files, lambda items, **_options: items
+        try:
+            with TemporaryDirectory() as folder, warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                (Path(folder) / "case.nii.gz").touch()
+                work(f"{folder}/case.nii.gz", folder)
+        finally:
+            module.nib, module.tqdm = real
+        return written[0].T
 
 
 def scipy_views(voxels: npt.NDArray[Any], angles: int) -> npt.NDArray[Any]:

@@ -199,7 +199,7 @@ def test_a_policy_says_which_phases_are_made(tmp_path: Path, policy: Phases) -> 
 
 def test_phases_are_refused_where_a_site_wants_that(tmp_path: Path) -> None:
     slices = stack(COUNT, phases=2, tell=TELLS["EchoTime"])
-    with pytest.raises(SeriesGeometryError, match="EchoTime=4.6; EchoTime=9.2"):
+    with pytest.raises(SeriesGeometryError, match=r"EchoTime=4\.6; EchoTime=9\.2"):
         build(tmp_path, slices, RebuildPolicy(phases=Phases.REFUSE))
 
 
@@ -215,7 +215,7 @@ def test_a_route_names_the_phase_it_wants(tmp_path: Path, phase: str) -> None:
 
 def test_a_phase_is_named_by_its_number_however_it_is_written(tmp_path: Path) -> None:
     """A scanner that writes 9.200 means 9.2, on every slice."""
-    slices = stack(COUNT, phases=2, tell=lambda phase, index: {"EchoTime": ["4.6", "9.2"][phase]})
+    slices = stack(COUNT, phases=2, tell=lambda phase, _: {"EchoTime": ["4.6", "9.2"][phase]})
     for dataset in slices[COUNT + 2 :]:
         dataset.EchoTime = "9.200"
     (result,) = build(tmp_path, slices, RebuildPolicy(phase="EchoTime=9.2"))
@@ -331,10 +331,8 @@ def test_a_phase_that_lost_slices_is_left_out_with_a_warning(tmp_path: Path) -> 
     (result,) = build(tmp_path, shuffled(slices))
     assert np.array_equal(result.volume.voxels, stored_planes(range(COUNT)))
     assert dropped(result) == uids(slices[COUNT:]) - uids([lost])
-    assert result.receipt.warnings == (
-        "The series also holds 4 slices of EchoNumbers 2, which do not cover all positions: they "
-        "are left out.",
-    )
+    (warning,) = result.receipt.warnings
+    assert "also holds 4 slices of EchoNumbers 2, which do not cover all positions" in warning
     with pytest.raises(SeriesGeometryError, match="wants EchoNumbers=2"):
         build(tmp_path, slices, RebuildPolicy(phase="EchoNumbers=2"))
 

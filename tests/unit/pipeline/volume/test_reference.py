@@ -97,7 +97,7 @@ def instances_of(pixels: Path, grid: Grid, slices: list[Slice]) -> list[Instance
     ]
 
 
-@settings(deadline=None, derandomize=True, max_examples=150)
+@settings(deadline=None, derandomize=True, max_examples=100)
 @given(drawn=axial_series())
 def test_rebuild_gives_what_the_reference_gives_where_it_is_sound(
     pixels: Path, drawn: tuple[Grid, list[Slice]]
