@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.geometry import PlaneGeometry
+
 
 @dataclass(frozen=True, slots=True)
 class Code:
@@ -69,7 +71,7 @@ class LabelMap:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class DerivedVolume:
-    r"""A volume computed from the source, slice for slice on its grid.
+    """A volume computed from the source, voxel for voxel on its grid.
 
     Parameters
     ----------
@@ -78,26 +80,62 @@ class DerivedVolume:
     voxels
         (slice, row, column) in the unit and type of the source volume's voxels.
     image_type
-        The values that follow ``DERIVED\SECONDARY`` in Image Type (0008,0008).
+        What is shown, as a term of Image Type (0008,0008): ``MIP``, ``MASKED``.
     derivation
         Derivation Code Sequence: how the values came about.
     source_slices
-        For each slice the indices of the source slices that went into it.
+        For each image the indices of the source slices that went into it.
     locations_preserved
-        Whether each voxel shows the same place as in its source slices.
+        Whether each voxel shows the same place as in its source slices. Else it is a projection.
     slab_mm
-        Thickness that one slice stands for, in mm.
+        Thickness that one image stands for, in mm.
+    description
+        A few words for the series list.
+    axis
+        The one that images follow one another on: 0 for the source's own slices, else images lie
+        across these.
+    """
+
+    name: str
+    voxels: npt.NDArray[Any]
+    image_type: str
+    derivation: tuple[Code, ...]
+    source_slices: tuple[tuple[int, ...], ...]
+    locations_preserved: bool
+    slab_mm: float
+    description: str
+    axis: int = 0
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RotatingProjection:
+    """Views of the source from around the patient, each projected through all of it.
+
+    Parameters
+    ----------
+    name
+        Short and stable within its algorithm; goes into UIDs.
+    views
+        (view, row, column) in the unit and type of the source volume's voxels; the first row is
+        nearest to the head.
+    planes
+        Where each view lies: in the middle of what was projected.
+    image_type
+        What is shown, as a term of Image Type (0008,0008): ``MIP``.
+    derivation
+        Derivation Code Sequence: how the values came about.
+    depth_mm
+        The length of a ray.
     description
         A few words for the series list.
     """
 
     name: str
-    voxels: npt.NDArray[Any]
-    image_type: tuple[str, ...]
+    views: npt.NDArray[Any]
+    planes: tuple[PlaneGeometry, ...]
+    image_type: str
     derivation: tuple[Code, ...]
-    source_slices: tuple[tuple[int, ...], ...]
-    locations_preserved: bool
-    slab_mm: float
+    depth_mm: float
     description: str
 
 
@@ -145,5 +183,5 @@ class MeasurementGroup:
     measurements: tuple[Measurement, ...]
 
 
-ImageFinding = LabelMap | DerivedVolume
+ImageFinding = LabelMap | DerivedVolume | RotatingProjection
 Finding = ImageFinding | MeasurementGroup

@@ -4,7 +4,7 @@ Array axes are (slice, row, column). Positions are in mm in the patient coordina
 PS3.3 C.7.6.2.1.1 (LPS: x grows to the patient's left, y to the back, z to the head).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,11 @@ class Spacing:
     def as_array(self) -> npt.NDArray[np.float32]:
         """(slice, row, column) in mm, as grt123 hands it on: float32."""
         return np.array([self.slice_mm, self.row_mm, self.column_mm], dtype=np.float32)
+
+    @property
+    def in_order(self) -> Vector:
+        """(slice, row, column) in mm."""
+        return self.slice_mm, self.row_mm, self.column_mm
 
     @property
     def voxel_volume_mm3(self) -> float:
@@ -77,6 +82,29 @@ class VolumeGeometry:
         matrix[:3, 3] = self.origin_mm
         return matrix
 
+    @property
+    def directions(self) -> tuple[Vector, Vector, Vector]:
+        """Unit vectors of growing (slice, row, column) index."""
+        return self.slice_direction, self.column_direction, self.row_direction
+
+    def reversed_along(self, axis: int, count: int) -> "VolumeGeometry":
+        """The grid of the same voxels in the opposite order along an axis.
+
+        Parameters
+        ----------
+        axis
+            0 for slices, 1 for rows, 2 for columns.
+        count
+            How many there are of them.
+        """
+        last = [0.0, 0.0, 0.0]
+        last[axis] = count - 1
+        x, y, z = self.to_patient(last)
+        field = ("slice_direction", "column_direction", "row_direction")[axis]
+        a, b, c = self.directions[axis]
+        opposite: dict[str, Any] = {field: (-a, -b, -c)}
+        return replace(self, origin_mm=(float(x), float(y), float(z)), **opposite)
+
     def to_patient(self, indices: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Positions of voxel indices.
 
@@ -92,6 +120,42 @@ class VolumeGeometry:
         matrix = self.affine
         points: npt.NDArray[np.float64] = np.asarray(indices, dtype=float) @ matrix[:3, :3].T
         return points + matrix[:3, 3]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneGeometry:
+    """An image plane in the patient.
+
+    Parameters
+    ----------
+    position_mm
+        The centre of pixel (0, 0), LPS.
+    row_direction
+        Unit vector along a row (growing column index).
+    column_direction
+        Unit vector along a column (growing row index).
+    row_mm
+        Between rows.
+    column_mm
+        Between columns.
+    """
+
+    position_mm: Vector
+    row_direction: Vector
+    column_direction: Vector
+    row_mm: float
+    column_mm: float
+
+
+def is_shown_forward(direction: Vector) -> bool:
+    """Whether an upright image shows a direction downwards or to the right.
+
+    That is the one to the feet, to the back or to the patient's left, whichever it is nearest to.
+    """
+    x, y, z = direction
+    if abs(z) > max(abs(x), abs(y)):
+        return z < 0
+    return (y if abs(y) > abs(x) else x) > 0
 
 
 def slice_normal(row_direction: Vector, column_direction: Vector) -> Vector:

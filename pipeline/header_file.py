@@ -38,7 +38,7 @@ _READ_GROWTH = 4
 _ROWS_OF_TABLE = 256
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _DEEPEST_NESTING = 32
-_TRANSFER_SYNTAX = 0x00020010
+_TRANSFER_SYNTAX = b"\x02\x00\x10\x00"
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _PIXEL_KEYWORDS = {
     0x7FE00008: "FloatPixelData",
@@ -102,12 +102,7 @@ def _scan(content: bytes, size: int) -> Header:
     start = data_set_offset(content)
     if not start or content[_PREAMBLE_AND_PREFIX - 4 : _PREAMBLE_AND_PREFIX] != b"DICM":
         raise _UnusualError
-    meta, _ = _places(content[:start], _PREAMBLE_AND_PREFIX, start, implicit=False)
-    syntax = meta.get(_TRANSFER_SYNTAX)
-    if syntax is None:
-        raise _UnusualError
-    _, offset, length, _ = syntax
-    text = content[offset : offset + length].decode("ascii").rstrip("\0 ")
+    text = _transfer_syntax(content, start)
     if not text:
         raise _UnusualError
     _refuse_deflated(text)
@@ -119,6 +114,17 @@ def _scan(content: bytes, size: int) -> Header:
         raise _UnusualError
     places, pixels = _places(content, start, size, implicit=implicit)
     return Header(text, pixels, size, content=content, places=places)
+
+
+def _transfer_syntax(content: bytes, end: int) -> str:
+    """Transfer Syntax UID (0002,0010) of file meta information that ends there; else empty."""
+    position = _PREAMBLE_AND_PREFIX
+    while position < end:
+        _, length, start = _element_header(content, position, implicit=False)
+        if content[position : position + len(_TRANSFER_SYNTAX)] == _TRANSFER_SYNTAX:
+            return content[start : start + length].decode("ascii").rstrip("\0 ")
+        position = start + length
+    return ""
 
 
 def _refuse_deflated(syntax_uid: str) -> None:

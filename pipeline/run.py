@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -12,9 +12,9 @@ from typing import Any
 from pydicom.dataset import Dataset
 
 from pipeline.algorithms import registry
-from pipeline.encode import ResultContext, encode
+from pipeline.encode import EncodedLabelMap, ResultContext, encode, encode_measurements
 from pipeline.errors import NotApplicableError
-from pipeline.findings import Finding, MeasurementGroup
+from pipeline.findings import Finding, ImageFinding, LabelMap, MeasurementGroup
 from pipeline.instance import Instance, instance_digest, read_instance
 from pipeline.kernels.compiled import threads
 from pipeline.volume import RebuildPolicy, Volume, VolumeResult, build_volumes
@@ -140,9 +140,10 @@ def run_pipeline(
     ):
         _check_modality(result.volume, pipeline)
         run = _Run(pipeline, result, content_time, pipeline.first_series_number + len(series))
-        findings = run.findings(on_progress)
-        series += run.series_of(findings, on_progress)
-        volumes.append(report_on(result.receipt, [finding for _, finding in findings]))
+        steps = run.findings(on_progress)
+        series += run.series_of(steps, on_progress)
+        findings = [finding for step in steps for finding in step.findings]
+        volumes.append(report_on(result.receipt, findings))
     return Outcome(tuple(series), tuple(volumes))
 
 
@@ -167,6 +168,24 @@ def _check_modality(volume: Volume, pipeline: Pipeline) -> None:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class _StepFindings:
+    """What one step found."""
+
+    algorithm: registry.Algorithm
+    findings: tuple[Finding, ...]
+
+    @property
+    def images(self) -> list[ImageFinding]:
+        """What is said in images."""
+        return [item for item in self.findings if not isinstance(item, MeasurementGroup)]
+
+    @property
+    def measurements(self) -> list[MeasurementGroup]:
+        """What is said in a report."""
+        return [item for item in self.findings if isinstance(item, MeasurementGroup)]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class _Run:
     """A pipeline on one volume; its results take series numbers from the first one up."""
 
@@ -175,34 +194,36 @@ class _Run:
     content_time: datetime
     first_series_number: int
 
-    def findings(self, on_progress: OnProgress) -> list[tuple[Step, Finding]]:
+    def findings(self, on_progress: OnProgress) -> list[_StepFindings]:
         """Run every step."""
-        found: list[tuple[Step, Finding]] = []
+        found = []
         for step in self.pipeline.steps:
             on_progress(Progress(f"run {step.algorithm}", 0, 1))
             algorithm = registry.find(step.algorithm)
             findings = algorithm.analyse(self.result.volume, step.parameters)
-            found += [(step, finding) for finding in findings]
+            found.append(_StepFindings(algorithm, findings))
             on_progress(Progress(f"run {step.algorithm}", 1, 1))
         return found
 
     def series_of(
-        self, findings: Sequence[tuple[Step, Finding]], on_progress: OnProgress
+        self, steps: Sequence[_StepFindings], on_progress: OnProgress
     ) -> list[tuple[Dataset, ...]]:
-        """Say findings in DICOM, series by series; measurements stay with the volume's report."""
-        images = [
-            (step, finding)
-            for step, finding in findings
-            if not isinstance(finding, MeasurementGroup)
-        ]
-        digests = _digests(self.result.volume)
-        series: list[tuple[Dataset, ...]] = []
-        for number, (step, finding) in enumerate(images):
-            on_progress(Progress("encode", number, len(images)))
-            context = self._context(registry.find(step.algorithm), digests, number)
-            series.append(encode(finding, self.result.volume, context))
-        on_progress(Progress("encode", len(images), len(images)))
-        return series
+        """Say findings in DICOM, series by series: the images of all steps, then their reports.
+
+        So the series number of an image does not depend on what was measured.
+        """
+        volume = self.result.volume
+        total = sum(len(step.images) + bool(step.measurements) for step in steps)
+        digests = _digests(volume)
+
+        def begin(algorithm: registry.Algorithm, number: int) -> ResultContext:
+            on_progress(Progress("encode", number, total))
+            return self._context(algorithm, digests, number)
+
+        images = _encode_images(steps, volume, begin)
+        reports = list(_encode_reports(steps, images, volume, begin))
+        on_progress(Progress("encode", total, total))
+        return [*images.values(), *reports]
 
     def _context(
         self, algorithm: registry.Algorithm, digests: tuple[str, ...], number: int
@@ -217,6 +238,37 @@ class _Run:
             content_qualification=self.pipeline.content_qualification,
             receipt=self.result.receipt,
         )
+
+
+_Begin = Callable[[registry.Algorithm, int], ResultContext]
+"""Tells of the series of this number, from 0, and gives its context."""
+
+
+def _encode_images(
+    steps: Sequence[_StepFindings], volume: Volume, begin: _Begin
+) -> dict[ImageFinding, tuple[Dataset, ...]]:
+    images: dict[ImageFinding, tuple[Dataset, ...]] = {}
+    for step in steps:
+        for finding in step.images:
+            images[finding] = encode(finding, volume, begin(step.algorithm, len(images)))
+    return images
+
+
+def _encode_reports(
+    steps: Sequence[_StepFindings],
+    images: Mapping[ImageFinding, tuple[Dataset, ...]],
+    volume: Volume,
+    begin: _Begin,
+) -> Iterator[tuple[Dataset, ...]]:
+    measured = [step for step in steps if step.measurements]
+    for number, step in enumerate(measured, start=len(images)):
+        label_maps = [
+            EncodedLabelMap(finding, images[finding][0])
+            for finding in step.images
+            if isinstance(finding, LabelMap)
+        ]
+        context = begin(step.algorithm, number)
+        yield encode_measurements(step.measurements, label_maps, volume, context)
 
 
 def _digests(volume: Volume) -> tuple[str, ...]:

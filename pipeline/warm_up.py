@@ -7,29 +7,35 @@ machine and a fraction of a second later.
 from collections.abc import Callable, Iterable
 from functools import cache
 from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from pipeline.algorithms import registry
 from pipeline.algorithms.brain import brain_mask
-from pipeline.algorithms.lung import lung_masks
 from pipeline.algorithms.lung_air import find_air
 from pipeline.algorithms.lung_fill import fill_enclosed
 from pipeline.algorithms.lung_prepare import prepare
 from pipeline.algorithms.lung_regions import find_lungs
 from pipeline.algorithms.lung_split import split_lungs
 from pipeline.algorithms.mip import sliding_maximum
-from pipeline.phantom import ChestPhantom, chest_phantom
+from pipeline.algorithms.rotating_mip import rotating_maximum
+from pipeline.instance import read_instance
+from pipeline.kernels.stored_values import add_in_place
+from pipeline.phantom import ChestPhantom, chest_phantom, write_phantom
+from pipeline.volume import Volume, build_volume
 
 _SLICES, _SIZE = 24, 64
-_PADDING_HU, _AIR_HU = -2000, -1000
-_AIR_BELOW_HU = -600
-_MR_TYPES = (np.uint16, np.int16, np.float32)  # as scanners store them, and rescaled
+_PADDING_HU, _AIR_HU, _AIR_BELOW_HU = -2000, -1000, -600
+_STORED_TYPES = (np.int16, np.uint16)
+_SCANNER_TYPES = (np.uint16, np.int16, np.float32)  # as MR and PET are stored, and rescaled
 
 Work = Callable[[], object]
 
 
 def warm_up(algorithms: Iterable[str] | None = None, share: int = 0, shares: int = 1) -> None:
-    """Compile what algorithms need, or load it from disk.
+    """Compile what reading a series and algorithms need, or load it from disk.
 
     Processes that warm up at the same time get different shares to begin with, and then wait for
     what another is compiling; each ends with all of the code.
@@ -42,7 +48,7 @@ def warm_up(algorithms: Iterable[str] | None = None, share: int = 0, shares: int
         Which of how many such processes this is, from 0.
     """
     names = _WORK if algorithms is None else algorithms
-    work = list(chain.from_iterable(_WORK.get(name, ()) for name in names))
+    work = [_read, *chain.from_iterable(_WORK.get(name, ()) for name in names)]
     first = share % shares * len(work) // shares
     for piece in work[first:] + work[:first]:
         piece()
@@ -51,6 +57,20 @@ def warm_up(algorithms: Iterable[str] | None = None, share: int = 0, shares: int
 @cache
 def _chest() -> ChestPhantom:
     return chest_phantom(_SLICES, _SIZE)
+
+
+@cache
+def _volume() -> Volume:
+    with TemporaryDirectory() as folder:
+        paths = write_phantom(Path(folder), _chest())
+        return build_volume([read_instance(path) for path in paths]).volume
+
+
+def _read() -> None:
+    """Files of a series, with stored values of either sign."""
+    _volume()
+    for kind in _STORED_TYPES:
+        add_in_place(np.zeros(2, kind), kind(1))
 
 
 def _air() -> None:
@@ -74,39 +94,50 @@ def _split() -> None:
     split_lungs(lungs, _chest().spacing.as_array())
 
 
-def _lungs() -> None:
-    """All in a row."""
-    lung_masks(_chest().voxels_hu, _chest().spacing.as_array())
-
-
 def _preparation() -> None:
     """Both lungs with their surroundings."""
     chest = _chest()
     prepare(chest.voxels_hu, chest.right, chest.left, chest.spacing.as_array())
 
 
-def _slabs() -> None:
-    """Projections of a CT, whatever they show of a slab."""
-    sliding_maximum(_chest().voxels_hu, 1, axis=0)
-
-
-def _head_ct() -> None:
-    """A range that is given."""
-    brain_mask(_chest().voxels_hu, (20, 100), 1)
-
-
 def _head_mr() -> None:
     """A range that is found, and one that is given."""
-    for kind in _MR_TYPES:
+    for kind in _SCANNER_TYPES:
         voxels = (_chest().voxels_hu - _AIR_HU).clip(0).astype(kind)
         brain_mask(voxels, None, 1)
         brain_mask(voxels, (500, 1500), 1)
 
 
+def _slabs() -> None:
+    """Slabs of MR and PET along each axis; those of CT come with its analysis."""
+    for kind in _SCANNER_TYPES:
+        voxels = _chest().voxels_hu.astype(kind)
+        for axis in range(voxels.ndim):
+            sliding_maximum(voxels, 1, axis)
+
+
+def _turns() -> None:
+    """Two views, from the front and from the side."""
+    for kind in _SCANNER_TYPES:
+        voxels = (_chest().voxels_hu - _AIR_HU).clip(0).astype(kind)
+        rotating_maximum(voxels, _chest().spacing, angles=2)
+
+
+def _analyse(name: str) -> Work:
+    """The whole algorithm on a CT."""
+
+    def work() -> None:
+        algorithm = registry.find(name)
+        algorithm.analyse(_volume(), algorithm.parameters())
+
+    return work
+
+
 # The longest first.
 _WORK: dict[str, tuple[Work, ...]] = {
-    "lungs": (_air, _regions, _split, _lungs),
+    "lungs": (_air, _regions, _split, _analyse("lungs")),
     "prepare": (_preparation,),
-    "sliding-mip": (_slabs,),
-    "brain": (_head_ct, _head_mr),
+    "sliding-mip": (_analyse("sliding-mip"), _slabs),
+    "rotating-mip": (_turns,),
+    "brain": (_analyse("brain"), _head_mr),
 }

@@ -39,7 +39,6 @@ _BRAIN = Segment(
     rgb=(230, 150, 140),
 )
 _STRIPPING = (Code("113076", "DCM", "Segmentation"), Code("113047", "DCM", "Pixel by pixel mask"))
-_CROSS_SECTION = {"CT": "AXIAL", "MR": "OTHER"}  # Image Type, value 3: PS3.3 C.8.2.1, C.8.3.1
 
 
 class _Preset(NamedTuple):
@@ -220,7 +219,7 @@ def _stripped(volume: Volume, mask: BoolArray) -> DerivedVolume:
     return DerivedVolume(
         name="skull-stripped",
         voxels=np.where(mask, voxels, voxels.min()),
-        image_type=(_CROSS_SECTION[volume.modality], "MASKED"),
+        image_type="MASKED",
         derivation=_STRIPPING,
         source_slices=tuple((index,) for index in range(len(voxels))),
         locations_preserved=True,

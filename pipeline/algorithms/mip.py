@@ -14,8 +14,12 @@ from pipeline.kernels.sliding import FLOAT_MEAN, INTEGER_MEAN, MAXIMUM, MINIMUM,
 from pipeline.volume import Volume
 
 Projection = Literal["maximum", "minimum", "mean"]
+View = Literal["axial", "coronal", "sagittal"]
 
-_AXIAL_COSINE = 0.8
+# The axis of the patient that images of a view follow one another on: (left, back, head).
+_VIEWED_ALONG: dict[View, int] = {"sagittal": 0, "coronal": 1, "axial": 2}
+_ALONG_COSINE = 0.8
+_REFORMATTED = Code("113072", "DCM", "Multiplanar reformatting")
 _WINDOW_RANGE = (1, 200)
 _THICKEST_SLAB_MM = 1000.0
 # Spacings are differences of rounded positions: 25 slices of 0.6 mm are a slab of 15 mm.
@@ -56,11 +60,15 @@ class SlidingMipParameters:
     window_mm
         Thickness of the whole slab in mm, above 0 and up to 1000, in place of ``window``: the
         most slices that are not thicker, at least the middle one.
+    view
+        The plane that images lie in. Slices of a coronal or sagittal view of axial slices are
+        their rows or columns.
     """
 
     window: int = 10
     projection: Projection = "maximum"
     window_mm: float | None = None
+    view: View = "axial"
 
     def __post_init__(self) -> None:
         low, high = _WINDOW_RANGE
@@ -71,6 +79,8 @@ class SlidingMipParameters:
             )
         if self.projection not in _KINDS:
             raise ValueError(f"projection is {self.projection!r}; it is one of {', '.join(_KINDS)}")
+        if self.view not in _VIEWED_ALONG:
+            raise ValueError(f"view is {self.view!r}; it is one of {', '.join(_VIEWED_ALONG)}")
         if self.window_mm is not None and not _is_thickness(self.window_mm):
             raise ValueError(
                 f"window_mm is {self.window_mm!r}; it is a thickness above 0 and up to "
@@ -176,45 +186,64 @@ def sliding_mean(voxels: npt.NDArray[Any], window: int, axis: int) -> npt.NDArra
 
 
 def analyse(volume: Volume, parameters: SlidingMipParameters) -> tuple[DerivedVolume, ...]:
-    """Project along the slices of an axial volume.
+    """Project along an axis of a volume, slab by slab.
 
     Raises
     ------
     NotApplicableError
-        The slices are not axial.
+        The slices are not axial, or no axis of the volume is that of the view.
     """
-    geometry, kind = volume.geometry, _KINDS[parameters.projection]
-    if abs(geometry.slice_direction[2]) < _AXIAL_COSINE:
-        raise NotApplicableError(
-            f"An axial {kind.title} is made of axial slices; those of series "
-            f"{volume.series_instance_uid} are not axial. Route the axial series."
-        )
-    window = parameters.neighbours(geometry.spacing.slice_mm)
-    slices = len(volume.voxels)
-    source_slices = tuple(
-        tuple(range(max(0, index - window), min(slices, index + window + 1)))
-        for index in range(slices)
-    )
-    thickest = max(len(sources) for sources in source_slices)
+    kind, axis = _KINDS[parameters.projection], _axis(volume, parameters)
+    slice_mm = volume.geometry.spacing.in_order[axis]
+    window, count = parameters.neighbours(slice_mm), volume.voxels.shape[axis]
+    thickest = min(2 * window + 1, count)
     return (
         DerivedVolume(
-            name=f"axial-{kind.title.lower()}",
-            voxels=sliding_projection(volume.voxels, parameters.projection, window, axis=0),
-            image_type=("AXIAL", kind.term),
-            derivation=(kind.derivation,),
-            source_slices=source_slices,
+            name=f"{parameters.view}-{kind.title.lower()}",
+            voxels=sliding_projection(volume.voxels, parameters.projection, window, axis),
+            image_type=kind.term,
+            derivation=(kind.derivation, _REFORMATTED) if axis else (kind.derivation,),
+            source_slices=_sources(len(volume.voxels), count, window, axis),
             locations_preserved=False,
-            slab_mm=thickest * geometry.spacing.slice_mm,
-            description=f"{kind.title} axial, {thickest} slices",
+            slab_mm=thickest * slice_mm,
+            description=f"{kind.title} {parameters.view}, {thickest} slices",
+            axis=axis,
         ),
+    )
+
+
+def _axis(volume: Volume, parameters: SlidingMipParameters) -> int:
+    """The axis of the volume that images of the view follow one another on."""
+    along = _VIEWED_ALONG[parameters.view]
+    cosines = [abs(direction[along]) for direction in volume.geometry.directions]
+    axis = int(np.argmax(cosines))
+    if cosines[axis] < _ALONG_COSINE or (parameters.view == "axial" and axis):
+        title = _KINDS[parameters.projection].title
+        raise NotApplicableError(
+            f"An axial {title} is made of axial slices; those of series "
+            f"{volume.series_instance_uid} are not axial. Route the axial series."
+            if parameters.view == "axial"
+            else f"No axis of series {volume.series_instance_uid} is near enough to that of a "
+            f"{parameters.view} {title}: its slices are oblique. Route the axial series."
+        )
+    return axis
+
+
+def _sources(slices: int, images: int, window: int, axis: int) -> tuple[tuple[int, ...], ...]:
+    """For each image the slices that it is made of: a slab of them, or all where it cuts them."""
+    if axis:
+        return (tuple(range(slices)),) * images
+    return tuple(
+        tuple(range(max(0, index - window), min(slices, index + window + 1)))
+        for index in range(slices)
     )
 
 
 SLIDING_MIP = Algorithm(
     name="sliding-mip",
     version="1",
-    title="Sliding maximum intensity projection of axial slices",
-    modalities=frozenset({"CT"}),
+    title="Sliding maximum intensity projection, axial, coronal or sagittal",
+    modalities=frozenset({"CT", "MR", "PT"}),
     parameters=SlidingMipParameters,
     analyse=analyse,
 )

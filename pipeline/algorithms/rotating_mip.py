@@ -1,15 +1,24 @@
 """Rotating maximum intensity projection: the patient turned about the long axis, view by view."""
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 from scipy.special import cosdg, sindg
 
-from pipeline.geometry import Spacing, Vector
+from pipeline.algorithms.registry import Algorithm
+from pipeline.errors import NotApplicableError
+from pipeline.findings import Code, RotatingProjection
+from pipeline.geometry import PlaneGeometry, Spacing, Vector, VolumeGeometry, is_shown_forward
 from pipeline.kernels.rotation import project_rotated
 from pipeline.kernels.rotation_grid import RotationGrid, view_angles
+from pipeline.volume import Volume
 
+_MAXIMUM = Code("113078", "DCM", "Maximum intensity projection")
+_AIR_HU = -1024.0
+_AXIAL_COSINE = 0.8
 _FULL_TURN_DEG = 360.0
 _MOST_VIEWS = 720
 
@@ -146,3 +155,124 @@ def _geometry(grid: RotationGrid, angle_deg: float) -> ViewGeometry:
         across=(0.0, sine, cosine),
         along=(0.0, cosine, -sine),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RotatingMipParameters:
+    """From where the patient is seen.
+
+    Parameters
+    ----------
+    angles
+        Number of views, 1 to 720.
+    span_deg
+        The part of a full turn that views are spread over, above 0 and up to 360; the first view
+        is from the front, from where the viewer moves to the patient's left.
+    background
+        The value around the patient, and the lowest that a view shows; by default -1024 for CT
+        and 0 for others.
+    """
+
+    angles: int = 48
+    span_deg: float = _FULL_TURN_DEG
+    background: float | None = None
+
+    def __post_init__(self) -> None:
+        whole = isinstance(self.angles, int) and not isinstance(self.angles, bool)
+        if not whole or not 1 <= self.angles <= _MOST_VIEWS:
+            raise ValueError(
+                f"angles is {self.angles!r}; it is a number of views from 1 to {_MOST_VIEWS}"
+            )
+        if not _is_number(self.span_deg) or not 0 < self.span_deg <= _FULL_TURN_DEG:
+            raise ValueError(
+                f"span_deg is {self.span_deg!r}; it is above 0 and up to {_FULL_TURN_DEG:.0f}"
+            )
+        if self.background is not None and not _is_number(self.background):
+            raise ValueError(f"background is {self.background!r}; it is a number")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+def analyse(volume: Volume, parameters: RotatingMipParameters) -> tuple[RotatingProjection, ...]:
+    """Turn an axial volume about its long axis.
+
+    Raises
+    ------
+    NotApplicableError
+        The slices are not axial, a value is not finite, or the background is none that voxels of
+        this series can have.
+    """
+    if abs(volume.geometry.slice_direction[2]) < _AXIAL_COSINE:
+        raise NotApplicableError(
+            f"A rotating projection is made of axial slices; those of series "
+            f"{volume.series_instance_uid} are not axial. Route the axial series."
+        )
+    voxels, geometry = _facing(volume)
+    try:
+        turned = rotating_maximum(
+            voxels,
+            geometry.spacing,
+            angles=parameters.angles,
+            span_deg=parameters.span_deg,
+            background=_background(volume, parameters),
+        )
+    except ValueError as error:
+        raise NotApplicableError(
+            f"Series {volume.series_instance_uid} cannot be turned: {error}."
+        ) from error
+    views = turned.views
+    if not is_shown_forward(geometry.slice_direction):
+        views, geometry = views[:, ::-1], geometry.reversed_along(0, len(voxels))
+    return (
+        RotatingProjection(
+            name="rotating-mip",
+            views=views,
+            planes=tuple(_plane(view, turned, geometry) for view in turned.geometry),
+            image_type="MIP",
+            derivation=(_MAXIMUM,),
+            depth_mm=turned.depth_mm,
+            description=f"Rotating MIP, {parameters.angles} views, no volume",
+        ),
+    )
+
+
+def _background(volume: Volume, parameters: RotatingMipParameters) -> float:
+    if parameters.background is not None:
+        return parameters.background
+    return _AIR_HU if volume.modality == "CT" else 0.0
+
+
+def _facing(volume: Volume) -> tuple[npt.NDArray[Any], VolumeGeometry]:
+    """The volume with its rows towards the back and its columns towards the left."""
+    voxels, geometry = volume.voxels, volume.geometry
+    for axis in (1, 2):
+        if not is_shown_forward(geometry.directions[axis]):
+            geometry = geometry.reversed_along(axis, voxels.shape[axis])
+            voxels = np.flip(voxels, axis)
+    # Kernels are compiled for the order that volumes are in.
+    return np.ascontiguousarray(voxels), geometry
+
+
+def _plane(view: ViewGeometry, turned: RotatingMaximum, geometry: VolumeGeometry) -> PlaneGeometry:
+    """Where a view lies: through the axis of rotation, facing the viewer."""
+    x, y, z = geometry.to_patient(view.first_pixel).tolist()
+    across = np.asarray(geometry.directions).T @ view.across
+    return PlaneGeometry(
+        position_mm=(x, y, z),
+        row_direction=(float(across[0]), float(across[1]), float(across[2])),
+        column_direction=geometry.slice_direction,
+        row_mm=turned.slice_mm,
+        column_mm=turned.width_mm,
+    )
+
+
+ROTATING_MIP = Algorithm(
+    name="rotating-mip",
+    version="1",
+    title="Maximum intensity projection seen from around the patient",
+    modalities=frozenset({"CT", "MR", "PT"}),
+    parameters=RotatingMipParameters,
+    analyse=analyse,
+)

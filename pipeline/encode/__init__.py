@@ -3,5 +3,6 @@
 from pipeline.encode.context import ResultContext
 from pipeline.encode.dispatch import encode
 from pipeline.encode.part10 import part10_bytes
+from pipeline.encode.report import EncodedLabelMap, encode_measurements
 
-__all__ = ["ResultContext", "encode", "part10_bytes"]
+__all__ = ["EncodedLabelMap", "ResultContext", "encode", "encode_measurements", "part10_bytes"]

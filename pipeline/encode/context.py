@@ -77,9 +77,20 @@ class ResultContext:
         """SOP Instance UID of the instance with this Instance Number."""
         return self._uid(finding, "instance", number)
 
-    def tracking_uid(self, finding: str, segment_number: int) -> str:
-        """Tracking UID (0062,0021) of a segment."""
-        return self._uid(finding, "tracking", segment_number)
+    @property
+    def device_uid(self) -> str:
+        """UID of the device that made the result: the algorithm as it is configured."""
+        return uid_from(
+            "device",
+            IMPLEMENTATION_VERSION_NAME,
+            self.algorithm,
+            self.algorithm_version,
+            self.settings_digest,
+        )
+
+    def tracking_uid(self, finding: str, *segment_numbers: int) -> str:
+        """Tracking UID (0062,0021) of a segment, or of several taken together."""
+        return self._uid(finding, "tracking", *segment_numbers)
 
     def dimension_organization_uid(self, finding: str) -> str:
         """Dimension Organization UID (0020,9164) of a multi-frame finding."""

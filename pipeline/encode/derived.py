@@ -1,147 +1,65 @@
-"""A derived volume as a CT series: one image per slice, on the source's grid.
+"""A derived volume as a series of CT, MR or PET images on the source's grid.
 
-Source: PS3.3 A.3 (CT Image IOD), C.7.6.1 (General Image), C.12.4 (General Reference).
+Source: PS3.3 A.3, A.4, A.21 (CT, MR, PET Image IODs), C.7.6.1 (General Image), C.12.4 (General
+Reference).
 """
 
-from copy import copy
-from dataclasses import dataclass
-
 from pydicom.dataset import Dataset
-from pydicom.uid import (
-    UID,
-    CTImageStorage,
-    EnhancedCTImageStorage,
-    LegacyConvertedEnhancedCTImageStorage,
-)
 
-from pipeline.encode.attributes import CT_ACQUISITION, REQUIRED_OF_CT, SLICE
-from pipeline.encode.codes import SOURCE_IMAGE, code_item
 from pipeline.encode.context import ResultContext
-from pipeline.encode.header import (
-    copy_attributes,
-    drop_half_window,
-    fill_missing,
-    result_header,
-)
-from pipeline.encode.part10 import set_file_meta
-from pipeline.encode.references import source_reference
-from pipeline.encode.stored_values import StoredForm, stored_form
-from pipeline.encode.values import decimal_string, own_text
+from pipeline.encode.image_attributes import PLACE
+from pipeline.encode.image_series import image_series, reference
+from pipeline.encode.planes import images_in_planes, planes_across
+from pipeline.encode.values import decimal_string
 from pipeline.errors import EncodingError
 from pipeline.findings import DerivedVolume
-from pipeline.volume import Frame, Volume
-
-_SHORT_TEXT = 1024
-_CT_CLASSES = (CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
+from pipeline.volume import Volume
 
 
 def encode_derived_volume(
     finding: DerivedVolume, volume: Volume, context: ResultContext
 ) -> tuple[Dataset, ...]:
-    """Say a derived volume as CT images, in slice order.
+    """Say a derived volume as images of the source's kind, in the order of its images.
 
     Raises
     ------
     EncodingError
-        The source is no CT, the volume is not on its grid, or its values do not fit.
+        The source is no CT, MR or PET, the volume is not on its grid, or its values do not fit.
     """
     _check(finding, volume)
-    series = _Series(
-        finding=finding,
-        volume=volume,
-        context=context,
-        header=_series_header(finding, volume, context),
-        form=stored_form(volume, finding.voxels),
-        references=tuple(
-            _reference(source, preserved=finding.locations_preserved and not volume.resampled)
-            for source in volume.sources
-        ),
-    )
-    return tuple(series.image(index) for index in range(len(finding.voxels)))
+    if finding.axis:
+        return _across_slices(finding, volume, context)
+    series = image_series(finding, volume, context, finding.voxels, finding.slab_mm)
+    series.header.SpacingBetweenSlices = decimal_string(volume.geometry.spacing.slice_mm)
+    preserved = finding.locations_preserved and not volume.resampled
+    references = [reference(source, preserved=preserved) for source in volume.sources]
+    images = []
+    for index, (source, plane) in enumerate(zip(volume.sources, finding.voxels, strict=True)):
+        image = series.image(index + 1, plane, source.header, PLACE)
+        image.SourceImageSequence = [references[used] for used in finding.source_slices[index]]
+        images.append(image)
+    return tuple(images)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Series:
-    """What the images of one derived series share.
-
-    Parameters
-    ----------
-    header
-        The attributes that are the same in every image.
-    form
-        How values are stored.
-    references
-        For each source slice its item of Source Image Sequence.
-    """
-
-    finding: DerivedVolume
-    volume: Volume
-    context: ResultContext
-    header: Dataset
-    form: StoredForm
-    references: tuple[Dataset, ...]
-
-    def image(self, index: int) -> Dataset:
-        """The image of one slice, counted from 0."""
-        image = Dataset()
-        for element in self.header:
-            image.add(copy(element))
-        copy_attributes(self.volume.sources[index].header, image, SLICE)
-        drop_half_window(image)
-        fill_missing(image, REQUIRED_OF_CT)
-        image.InstanceNumber = index + 1
-        image.SOPInstanceUID = self.context.instance_uid(self.finding.name, index + 1)
-        image.SourceImageSequence = [
-            self.references[source] for source in self.finding.source_slices[index]
-        ]
-        self.form.add_to(image, self.finding.voxels[index])
-        set_file_meta(image)
-        return image
+def _across_slices(
+    finding: DerivedVolume, volume: Volume, context: ResultContext
+) -> tuple[Dataset, ...]:
+    """Images that lie across the source's slices."""
+    pixels, planes = planes_across(volume.geometry, finding.voxels, finding.axis)
+    series = image_series(finding, volume, context, pixels, finding.slab_mm)
+    spacing_mm = volume.geometry.spacing.in_order[finding.axis]
+    series.header.SpacingBetweenSlices = decimal_string(spacing_mm)
+    return images_in_planes(series, pixels, planes, volume)
 
 
 def _check(finding: DerivedVolume, volume: Volume) -> None:
-    others = sorted(
-        {
-            UID(str(source.header.get("SOPClassUID", ""))).name or "objects of no SOP Class"
-            for source in volume.sources
-            if source.header.get("SOPClassUID") not in _CT_CLASSES
-        }
-    )
-    if others:
-        raise EncodingError(
-            f"Series {volume.series_instance_uid} is {', '.join(others)}; a derived series is "
-            "made of CT images only. Take this step out of the route for such series."
-        )
     if finding.voxels.shape != volume.voxels.shape:
         raise EncodingError(
             f"Finding {finding.name!r} has the shape {finding.voxels.shape}, its source "
             f"{volume.voxels.shape}: it is not slice for slice on the source's grid."
         )
-    if len(finding.source_slices) != len(finding.voxels) or not all(finding.source_slices):
+    images = finding.voxels.shape[finding.axis]
+    if len(finding.source_slices) != images or not all(finding.source_slices):
         raise EncodingError(
             f"Finding {finding.name!r} does not name the source slices of each of its slices."
         )
-
-
-def _series_header(finding: DerivedVolume, volume: Volume, context: ResultContext) -> Dataset:
-    header = result_header(finding, volume, context, CT_ACQUISITION)
-    if "BodyPartExamined" not in header:
-        fill_missing(header, ("Laterality",))
-    header.SOPClassUID = CTImageStorage
-    header.Modality = "CT"
-    header.ImageType = ["DERIVED", "SECONDARY", *finding.image_type]
-    header.DerivationDescription = own_text(
-        f"{finding.description}; {context.author}", limit=_SHORT_TEXT
-    )
-    header.DerivationCodeSequence = [code_item(code) for code in finding.derivation]
-    header.SliceThickness = decimal_string(finding.slab_mm)
-    header.SpacingBetweenSlices = decimal_string(volume.geometry.spacing.slice_mm)
-    return header
-
-
-def _reference(source: Frame, *, preserved: bool) -> Dataset:
-    """An item of Source Image Sequence (0008,2112)."""
-    item = source_reference(source)
-    item.SpatialLocationsPreserved = "YES" if preserved else "NO"
-    item.PurposeOfReferenceCodeSequence = [code_item(SOURCE_IMAGE)]
-    return item

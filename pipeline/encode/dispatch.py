@@ -4,8 +4,9 @@ from pydicom.dataset import Dataset
 
 from pipeline.encode.context import ResultContext
 from pipeline.encode.derived import encode_derived_volume
+from pipeline.encode.rotating import encode_rotating_projection
 from pipeline.encode.segmentation import encode_label_map
-from pipeline.findings import DerivedVolume, ImageFinding, LabelMap
+from pipeline.findings import DerivedVolume, ImageFinding, LabelMap, RotatingProjection
 from pipeline.volume import Volume
 
 
@@ -36,3 +37,5 @@ def encode(finding: ImageFinding, volume: Volume, context: ResultContext) -> tup
             return encode_label_map(finding, volume, context)
         case DerivedVolume():
             return encode_derived_volume(finding, volume, context)
+        case RotatingProjection():
+            return encode_rotating_projection(finding, volume, context)

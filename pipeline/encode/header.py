@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Protocol
 
+from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
@@ -10,10 +12,19 @@ from pipeline.encode.attributes import PATIENT, REQUIRED_OF_PATIENT_AND_STUDY, S
 from pipeline.encode.context import MANUFACTURER, ResultContext, uid_from
 from pipeline.encode.equipment import contributing_equipment
 from pipeline.encode.receipt import add_receipt
-from pipeline.encode.values import LONG_STRING, character_set, normalised, own_text, utc_offset
+from pipeline.encode.values import (
+    LONG_STRING,
+    character_set,
+    normalised,
+    own_text,
+    utc_offset,
+    values_of,
+)
 from pipeline.errors import EncodingError
-from pipeline.findings import ImageFinding
 from pipeline.volume import Volume
+
+# Display functions whose windows may be narrower than 1.
+_ANY_WIDTH = frozenset({"LINEAR_EXACT", "SIGMOID"})
 
 
 def copy_attributes(source: Dataset, target: Dataset, keywords: Iterable[str]) -> None:
@@ -23,10 +34,17 @@ def copy_attributes(source: Dataset, target: Dataset, keywords: Iterable[str]) -
             target.add(element)
 
 
-def drop_half_window(image: Dataset) -> None:
-    """Take off a display window of which only the centre or the width could be kept."""
+def drop_unusable_window(image: Dataset) -> None:
+    """Take off a display window that has only a centre or a width, or a width of nothing.
+
+    Source: PS3.3 C.11.2.1.2 (the least width).
+    """
     window = ("WindowCenter", "WindowWidth")
-    if sum(keyword in image for keyword in window) == 1:
+    given = sum(keyword in image for keyword in window)
+    exact = image.get("VOILUTFunction") in _ANY_WIDTH
+    widths = [float(width) for width in values_of(image.get("WindowWidth"))]
+    narrow = any(width <= 0 if exact else width < 1 for width in widths)
+    if given == 1 or narrow:
         for keyword in (*window, "WindowCenterWidthExplanation"):
             if keyword in image:
                 delattr(image, keyword)
@@ -50,16 +68,44 @@ def fill_missing(target: Dataset, keywords: Iterable[str]) -> None:
     """Add an empty value for each attribute of Type 2 that is missing."""
     for keyword in keywords:
         if keyword not in target:
-            setattr(target, keyword, None)
+            setattr(target, keyword, [] if dictionary_VR(keyword) == "SQ" else None)
+
+
+class Described(Protocol):
+    """What the UIDs and the description of a series are made of."""
+
+    @property
+    def name(self) -> str:
+        """Short and stable within its algorithm."""
+
+    @property
+    def description(self) -> str:
+        """A few words for the series list."""
+
+
+def document_header(finding: Described, volume: Volume, context: ResultContext) -> Dataset:
+    """All of a document that does not depend on its content.
+
+    Patient and study stay the source's; series, equipment and times are ours. A document has no
+    frame of reference, body part or image quality.
+
+    Raises
+    ------
+    EncodingError
+        The source has no Study Instance UID.
+    """
+    header = _common_header(finding, volume, context)
+    _add_character_set(header, volume.sources[0].header)
+    return header
 
 
 def result_header(
-    finding: ImageFinding,
+    finding: Described,
     volume: Volume,
     context: ResultContext,
     acquisition: Sequence[str] = (),
 ) -> Dataset:
-    """All of a result that is the same in each of its instances and kinds of object.
+    """All of a result that is the same in each of its images and kinds of image.
 
     Patient, study and frame of reference stay the source's; series, equipment and times are ours.
 
@@ -74,21 +120,29 @@ def result_header(
         The source has no Study Instance UID.
     """
     source = volume.sources[0].header
+    header = _common_header(finding, volume, context)
+    copy_attributes(source, header, SERIES)
+    copy_shared_attributes([item.header for item in volume.sources], header, acquisition)
+    _add_frame_of_reference(header, volume)
+    _add_inherited_image_quality(header, volume)
+    _add_character_set(header, source)
+    return header
+
+
+def _common_header(finding: Described, volume: Volume, context: ResultContext) -> Dataset:
+    """What images and documents share; the character set follows from all text and comes last."""
+    source = volume.sources[0].header
     header = Dataset()
-    copy_attributes(source, header, (*REQUIRED_OF_PATIENT_AND_STUDY, *PATIENT, *STUDY, *SERIES))
+    copy_attributes(source, header, (*REQUIRED_OF_PATIENT_AND_STUDY, *PATIENT, *STUDY))
     fill_missing(header, REQUIRED_OF_PATIENT_AND_STUDY)
     if not header.get("StudyInstanceUID"):
         raise EncodingError(
             f"Series {volume.series_instance_uid} has no Study Instance UID, so a result cannot "
             "be put into its study. Send it again from a system that fills it in."
         )
-    copy_shared_attributes([item.header for item in volume.sources], header, acquisition)
-    _add_frame_of_reference(header, volume)
     _add_series(header, finding, context)
-    _add_inherited_image_quality(header, volume)
     header.ContributingEquipmentSequence = contributing_equipment(source, context)
     _add_times(header, source, context)
-    _add_character_set(header, source)
     if context.receipt is not None:
         add_receipt(header, context.receipt)
     return header
@@ -104,7 +158,7 @@ def _add_frame_of_reference(header: Dataset, volume: Volume) -> None:
     fill_missing(header, ("PositionReferenceIndicator",))
 
 
-def _add_series(header: Dataset, finding: ImageFinding, context: ResultContext) -> None:
+def _add_series(header: Dataset, finding: Described, context: ResultContext) -> None:
     """General Series and General Equipment: this software and its configuration."""
     header.SeriesInstanceUID = context.series_uid(finding.name)
     header.SeriesNumber = context.series_number

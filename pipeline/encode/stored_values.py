@@ -1,4 +1,4 @@
-"""How Hounsfield Units are stored in a derived CT: as the source stores them where that is exact.
+"""How the values of a derived series are stored: as the source stores them, wherever that does.
 
 Viewers keep window, look-up tables and value ranges of a series apart by its stored form, so a
 result that shares the source's form behaves like the source.
@@ -12,20 +12,22 @@ import numpy.typing as npt
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
+from pipeline.encode.values import decimal_string
 from pipeline.errors import EncodingError
 from pipeline.volume import Volume
 
 _BITS = 16
+_HIGHEST_UNSIGNED, _HIGHEST_SIGNED = 2**_BITS - 1, 2 ** (_BITS - 1) - 1
 
 
 @dataclass(frozen=True, slots=True)
 class StoredForm:
-    """The form of stored values: HU = stored value + intercept.
+    """The form of stored values: value = stored value x slope + intercept.
 
     Parameters
     ----------
     intercept
-        Rescale Intercept (0028,1052); the slope is 1.
+        Rescale Intercept (0028,1052).
     bits_stored
         Bits Stored (0028,0101), of 16 allocated.
     signed
@@ -33,33 +35,45 @@ class StoredForm:
     padding
         Pixel Padding Value (0028,0120) and, where there is one, Pixel Padding Range Limit
         (0028,0121); empty where no value of the result stands for padding.
+    slope
+        Rescale Slope (0028,1053), above 0.
+    rescaled
+        Whether images say slope and intercept: those of MR may leave 1 and 0 out.
     """
 
-    intercept: int
+    intercept: float
     bits_stored: int
     signed: bool
     padding: tuple[int, ...] = ()
+    slope: float = 1.0
+    rescaled: bool = True
 
-    @property
-    def lowest_hu(self) -> int:
-        """The lowest value that it holds."""
-        return self.intercept - (1 << (self.bits_stored - 1) if self.signed else 0)
+    def holds(self, lowest: float, highest: float) -> bool:
+        """Whether values from lowest to highest are stored without being cut."""
+        least = -(1 << (self.bits_stored - 1)) if self.signed else 0
+        most = least + (1 << self.bits_stored) - 1
+        return least <= self._nearest(lowest) and self._nearest(highest) <= most
 
-    @property
-    def highest_hu(self) -> int:
-        """The highest value that it holds."""
-        return self.lowest_hu + (1 << self.bits_stored) - 1
+    def stored(self, plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The stored values of a plane (row, column): exact, or the nearest there are."""
+        dtype = "<i2" if self.signed else "<u2"
+        if plane.dtype.kind in "iu" and self.slope == 1 and self.intercept.is_integer():
+            return (plane.astype(np.int32) - int(self.intercept)).astype(dtype)
+        exact = (plane.astype(np.float64) - self.intercept) / self.slope
+        return np.rint(exact, out=exact).astype(dtype)
 
-    def add_to(self, target: Dataset, plane: npt.NDArray[np.integer[Any]]) -> None:
-        """Store a plane (row, column) of HU: the attributes of PS3.3 C.7.6.3 and C.11.1."""
-        stored = (plane.astype(np.int32) - self.intercept).astype("<i2" if self.signed else "<u2")
+    def add_to(self, target: Dataset, plane: npt.NDArray[Any]) -> None:
+        """Store a plane (row, column) of values: the attributes of PS3.3 C.7.6.3 and C.11.1."""
+        stored = self.stored(plane)
         target.SamplesPerPixel = 1
+        target.Rows, target.Columns = stored.shape
         target.BitsAllocated = _BITS
         target.BitsStored = self.bits_stored
         target.HighBit = self.bits_stored - 1
         target.PixelRepresentation = int(self.signed)
-        target.RescaleSlope = "1"
-        target.RescaleIntercept = str(self.intercept)
+        if self.rescaled:
+            target.RescaleSlope = _number_text(self.slope)
+            target.RescaleIntercept = _number_text(self.intercept)
         self._add_pixel_value(target, "SmallestImagePixelValue", int(stored.min()))
         self._add_pixel_value(target, "LargestImagePixelValue", int(stored.max()))
         for keyword, value in zip(
@@ -68,58 +82,97 @@ class StoredForm:
             self._add_pixel_value(target, keyword, value)
         target.add(DataElement("PixelData", "OW", stored.tobytes()))
 
+    def _nearest(self, value: float) -> float:
+        return float(np.rint((float(value) - self.intercept) / self.slope))
+
     def _add_pixel_value(self, target: Dataset, keyword: str, value: int) -> None:
         """Add an attribute whose representation follows Pixel Representation (PS3.5 A.2)."""
         target.add(DataElement(keyword, "SS" if self.signed else "US", value))
 
 
-_PLAIN = StoredForm(intercept=0, bits_stored=_BITS, signed=True)
-
-
 def stored_form(volume: Volume, voxels: npt.NDArray[Any]) -> StoredForm:
-    """The source's form where all slices share one that holds the voxels, else int16 HU.
+    """One form for all images of a series.
+
+    CT: the source's form where all slices share one that holds the values, else int16 HU; exact.
+    Others: the same, and for values that no whole numbers of 16 bits are, these times the least
+    slope that holds them. A value is then stored within half a slope: of the source's own, or of
+    the largest absolute value / 65535 (/ 32767 where values are negative).
 
     Parameters
     ----------
     volume
         The source series.
     voxels
-        HU (slice, row, column), whole numbers.
+        Values of the result in the volume's unit, in any shape.
 
     Raises
     ------
     EncodingError
-        The voxels are no whole numbers, or do not fit 16 bits.
+        CT values are no whole numbers or do not fit 16 bits; others are not all finite.
     """
-    if not np.issubdtype(voxels.dtype, np.integer):
+    lowest, highest = float(voxels.min()), float(voxels.max())
+    of_source = _form_of_source(volume, lowest)
+    if volume.modality == "CT":
+        return _hounsfield_form(voxels, lowest, highest, of_source)
+    if not (np.isfinite(lowest) and np.isfinite(highest)):
+        raise EncodingError("The algorithm gave values that are not finite; no image holds these.")
+    if of_source is not None and voxels.dtype.kind != volume.voxels.dtype.kind:
+        of_source = None  # finer than anything the source says
+    whole = StoredForm(0.0, _BITS, signed=lowest < 0, rescaled=_says_rescale(volume))
+    for form in (of_source, whole if voxels.dtype.kind in "iu" else None):
+        if form is not None and form.holds(lowest, highest):
+            return form
+    return _scaled_form(max(abs(lowest), abs(highest)), signed=lowest < 0)
+
+
+def _hounsfield_form(
+    voxels: npt.NDArray[Any], lowest: float, highest: float, of_source: StoredForm | None
+) -> StoredForm:
+    if voxels.dtype.kind not in "iu":
         raise EncodingError(
             f"A derived CT series stores whole Hounsfield Units; the algorithm gave {voxels.dtype} "
             "values. Round them in the algorithm."
         )
-    lowest, highest = int(voxels.min()), int(voxels.max())
-    for form in (_form_of_source(volume, lowest), _PLAIN):
-        if form is not None and form.lowest_hu <= lowest and highest <= form.highest_hu:
+    if of_source is not None and (of_source.slope != 1 or not of_source.intercept.is_integer()):
+        of_source = None  # its voxels were rounded to whole Hounsfield Units
+    for form in (of_source, StoredForm(0.0, _BITS, signed=True)):
+        if form is not None and form.holds(lowest, highest):
             return form
     raise EncodingError(
-        f"The algorithm gave values from {lowest} to {highest}, more than the 16 bits of a CT "
-        "image hold."
+        f"The algorithm gave values from {lowest:.0f} to {highest:.0f}, more than the 16 bits of a "
+        "CT image hold."
     )
 
 
-def _form_of_source(volume: Volume, lowest_hu: int) -> StoredForm | None:
-    """The form that all slices share, None where they differ or scale by more than an offset."""
+def _scaled_form(largest: float, *, signed: bool) -> StoredForm:
+    """The finest form without intercept that holds values up to a size."""
+    steps = _HIGHEST_SIGNED if signed else _HIGHEST_UNSIGNED
+    slope = float(decimal_string(largest / steps))
+    return StoredForm(0.0, _BITS, signed=signed, slope=slope or 1.0)
+
+
+def _form_of_source(volume: Volume, lowest: float) -> StoredForm | None:
+    """The form that all slices share, None where they differ or none of ours is like it."""
     headers = [source.header for source in volume.sources]
     if len({_rescale(header) for header in headers}) != 1:
         return None
     slope, intercept, bits_allocated, bits_stored, representation = _rescale(headers[0])
-    if slope != 1 or not intercept.is_integer() or bits_allocated != _BITS:
+    if not slope > 0 or bits_allocated != _BITS or "ModalityLUTSequence" in headers[0]:
         return None
+    if volume.modality == "PT" and intercept:
+        return None  # PS3.3 C.8.9.4: it is 0
     signed = representation == 1
     paddings = {_padding(header, signed=signed) for header in headers}
     padding = paddings.pop() if len(paddings) == 1 else ()
-    if padding and min(padding) + intercept > lowest_hu:
+    if padding and min(padding) * slope + intercept > lowest:
         padding = ()
-    return StoredForm(int(intercept), bits_stored, signed, padding)
+    rescaled = _says_rescale(volume) or (slope, intercept) != (1.0, 0.0)
+    return StoredForm(intercept, bits_stored, signed, padding, slope, rescaled)
+
+
+def _says_rescale(volume: Volume) -> bool:
+    """Whether slope and intercept are said even where they are 1 and 0: MR may do without."""
+    return volume.modality != "MR" or "RescaleSlope" in volume.sources[0].header
 
 
 def _rescale(header: Dataset) -> tuple[float, float, int, int, int]:
@@ -131,6 +184,10 @@ def _rescale(header: Dataset) -> tuple[float, float, int, int, int]:
         int(header.get("BitsStored") or 0),
         int(header.get("PixelRepresentation") or 0),
     )
+
+
+def _number_text(value: float) -> str:
+    return str(int(value)) if value.is_integer() else decimal_string(value)
 
 
 def _padding(header: Dataset, *, signed: bool) -> tuple[int, ...]:

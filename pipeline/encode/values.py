@@ -12,10 +12,12 @@ import warnings
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from datetime import date, timedelta, timezone
+from typing import Any
 
 from pydicom.charset import convert_encodings, decode_bytes, encode_string, python_encoding
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.valuerep import TEXT_VR_DELIMS, format_number_as_ds
 
 UNICODE = "ISO_IR 192"
@@ -155,6 +157,13 @@ def _clean_item(item: Dataset) -> None:
 
 def _values(element: DataElement) -> list[object]:
     return list(element.value) if element.VM > 1 else [element.value]
+
+
+def values_of(value: Any) -> list[Any]:
+    """The values of an attribute that has one, several or none."""
+    if value is None or value == "":
+        return []
+    return list(value) if isinstance(value, MultiValue | list | tuple) else [value]
 
 
 def utc_offset(header: Dataset) -> timezone | None:

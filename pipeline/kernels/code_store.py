@@ -18,6 +18,7 @@ import platformdirs
 _FOLDER_VARIABLE = "NUMBA_CACHE_DIR"
 _KEPT_EDITIONS = 4
 _LOCKABLE_BYTES = 1 << 31
+_DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 class CodeStore:
@@ -48,7 +49,7 @@ class CodeStore:
         for folder in self._folders:
             with suppress(OSError):
                 content = (folder / name).read_bytes()
-                digest, code = content[: hashlib.sha256().digest_size], content[32:]
+                digest, code = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
                 if hashlib.sha256(code).digest() == digest:
                     return code
         return None

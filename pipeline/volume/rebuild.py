@@ -19,13 +19,8 @@ from pipeline.volume.frame import Frame
 from pipeline.volume.gaps import interpolate_missing
 from pipeline.volume.multiframe import frames_of
 from pipeline.volume.passes import Pass, Placed, passes_of
-from pipeline.volume.pixels import (
-    LocalDecoder,
-    PlaneDecoder,
-    PlaneOrder,
-    is_plain,
-    voxel_type,
-)
+from pipeline.volume.pixel_form import is_plain, voxel_type
+from pipeline.volume.pixels import LocalDecoder, PlaneDecoder, PlaneOrder
 from pipeline.volume.plane import (
     Plane,
     check_one_grid,

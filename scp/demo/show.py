@@ -106,8 +106,8 @@ def show(out: Path | None, *, keep: bool, slices: int) -> None:
     folder = _folder(out)
     console = Console(soft_wrap=True, markup=False, highlight=False)
     console.print(
-        "Hounsfield demonstration: a sender stores a chest CT at the node; the node finds the "
-        "lungs, makes a MIP series and sends both to a PACS.\n"
+        "Hounsfield demonstration: a sender stores a chest CT at the node; the node finds and "
+        "measures the lungs, makes a MIP series and sends all of it to a PACS.\n"
     )
     with ExitStack() as stack:
         pacs = stack.enter_context(StandInPacs(folder / "pacs"))
@@ -237,7 +237,7 @@ def _follow(
             break
         job.say(watch.stage())
     job.reach(1, 1)
-    job.say("lungs and MIP")
+    job.say("lungs, MIP and measurements")
     delivery = stage("deliver to the PACS")
     for _ in _until_deadline(node, "the results to be delivered", folder):
         delivered, total = watch.delivered()

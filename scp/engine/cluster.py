@@ -13,7 +13,7 @@ from distributed import Client, Future, LocalCluster, Security, get_worker
 
 from config import EngineSettings
 from pipeline.run import Progress
-from scp.engine.warming import WarmUp
+from scp.engine import warming
 from scp.engine.work import JobOrder, JobReport, run_job
 
 _STAGES = "hounsfield-stages"
@@ -52,6 +52,8 @@ class EmbeddedCluster:
             dashboard_address=None,
             local_directory=str(scratch),
             silence_logs=logging.CRITICAL,
+            # Before the worker has threads: two that import at once may see half a module.
+            preload=[warming.NEEDED],
         )
         self._client = Client(self._cluster, set_as_default=False)
         self._stages: dict[int, str] = {}
@@ -65,7 +67,7 @@ class EmbeddedCluster:
     def warm_up(self, algorithms: tuple[str, ...]) -> None:
         """Let every worker compile what these algorithms need; does not wait for it."""
         with suppress(OSError):  # a worker that was lost meanwhile is told when it is back
-            self._client.register_plugin(WarmUp(algorithms, self.workers))
+            self._client.register_plugin(warming.WarmUp(algorithms, self.workers))
 
     def stage(self, job_id: int) -> str:
         """What a job was at when it last said so."""

@@ -2,9 +2,13 @@
 
 import threading
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from distributed import WorkerPlugin
+
+NEEDED = "pipeline.warm_up"
+"""What a worker imports when it starts; the node itself does without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,4 @@ class WarmUp(WorkerPlugin):
         threading.Thread(target=self._run, args=(share,), name="warm up", daemon=True).start()
 
     def _run(self, share: int) -> None:
-        # Imported here, as it takes a second in which the worker would not answer.
-        from pipeline.warm_up import warm_up  # noqa: PLC0415
-
-        warm_up(self.algorithms, share, self.workers)
+        import_module(NEEDED).warm_up(self.algorithms, share, self.workers)

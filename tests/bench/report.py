@@ -3,7 +3,6 @@
 import argparse
 import gc
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -68,9 +67,10 @@ def best_of(times: int, work: Callable[[], Any]) -> float:
 def peak_mib_of(module: str, *arguments: str) -> float:
     """Peak memory, in MiB, of a Python module that runs as a process of its own."""
     code = (
-        "import resource, runpy, sys; sys.argv = sys.argv[1:];"
+        "import runpy, sys; sys.argv = sys.argv[1:];"
         "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True);"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "from pathlib import Path; print(Path('/proc/self/status').read_text()"
+        ".partition('VmHWM:')[2].split()[0])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, module, *arguments],
@@ -82,8 +82,12 @@ def peak_mib_of(module: str, *arguments: str) -> float:
 
 
 def own_peak_mib() -> float:
-    """Peak memory of this process so far, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Peak memory of this process so far, in MiB.
+
+    Not from getrusage, whose figure begins with that of the process that started this one.
+    """
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def arguments(description: str) -> argparse.ArgumentParser:

@@ -29,16 +29,16 @@ def test_echoscu_is_answered(tmp_path: Path) -> None:
         assert subprocess.run(wrong, check=False, capture_output=True).returncode != 0
 
 
-def test_phantom_comes_back_as_seg_and_mip(
+def test_phantom_comes_back_as_seg_mip_and_report(
     tmp_path: Path, orthanc_node: NodeProcess, orthanc: Orthanc
 ) -> None:
-    """A phantom sent by storescu arrives at Orthanc as SEG and MIP of the same study, valid."""
+    """A phantom sent by storescu arrives at Orthanc as valid results of the same study."""
     source = write_phantom(tmp_path / "phantom", chest_phantom(slices=64, size=256))
     store(tmp_path / "phantom", AE_TITLE, orthanc_node.port)
     _check_results(tmp_path, orthanc_node, orthanc, source)
 
 
-def test_real_chest_ct_comes_back_as_seg_and_mip(
+def test_real_chest_ct_comes_back_as_seg_mip_and_report(
     tmp_path: Path, orthanc_node: NodeProcess, orthanc: Orthanc
 ) -> None:
     """Both lungs of a real CT are found on their own sides, and the results are valid."""
@@ -53,13 +53,18 @@ def _check_results(tmp_path: Path, node: NodeProcess, orthanc: Orthanc, source: 
     assert job["state"] == "done"
     header = pydicom.dcmread(source[0], stop_before_pixels=True)
     study = str(header.StudyInstanceUID)
-    assert orthanc.kinds() == {(study, "SEG"): 1, (study, "CT"): len(source)}
+    assert orthanc.kinds() == {
+        (study, "SEG"): 1,
+        (study, "CT"): len(source),
+        (study, "SR"): 1,
+    }
     results = orthanc.download(tmp_path / "results")
     for path in results:
         assert dciodvfy_errors(path) == []
     datasets = [pydicom.dcmread(path) for path in results]
     assert str(header.SeriesInstanceUID) not in {str(item.SeriesInstanceUID) for item in datasets}
-    assert {item.FrameOfReferenceUID for item in datasets} == {header.FrameOfReferenceUID}
+    images = [item for item in datasets if item.Modality != "SR"]
+    assert {item.FrameOfReferenceUID for item in images} == {header.FrameOfReferenceUID}
     segmentation = next(item for item in datasets if item.SOPClassUID == SEGMENTATION)
     _check_both_lungs(segmentation)
 

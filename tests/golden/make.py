@@ -23,7 +23,7 @@ from tests.golden.cases import (
 )
 from tests.golden.digest import Entry, chest_entry, digest, our_chest_entry
 from tests.support.heads import head
-from tests.support.references import Grt123, nidataset_brain_mask, nidataset_mip, scipy_views
+from tests.support.references import Grt123, Nidataset, scipy_views
 
 FILE = Path(__file__).with_name("digests.json")
 _LIBRARIES = ("nidataset", "numpy", "scikit-image", "scipy")
@@ -77,8 +77,9 @@ def _attempt(chest: Any, grt123: Grt123) -> str:
 
 def _slabs(case: Chest) -> Entry:
     voxels = case.make().voxels_hu
+    reference = Nidataset(voxels)
     views = {
-        view: digest(nidataset_mip(voxels, SLIDING_WINDOW, view).astype(voxels.dtype))
+        view: digest(reference.mip(SLIDING_WINDOW, view).astype(voxels.dtype))
         for view in ("axial", "coronal", "sagittal")
     }
     return {"input": digest(voxels)} | views
@@ -86,7 +87,7 @@ def _slabs(case: Chest) -> Entry:
 
 def _head(name: str) -> Entry:
     voxels = head(name).voxels
-    mask = nidataset_brain_mask(voxels, HEAD_THRESHOLDS[name], HEAD_CLOSING_RADIUS)
+    mask = Nidataset(voxels).brain_mask(HEAD_THRESHOLDS[name], HEAD_CLOSING_RADIUS)
     return {"input": digest(voxels), "voxels": int(mask.sum()), "mask": digest(mask)}
 
 

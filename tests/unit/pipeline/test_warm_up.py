@@ -20,7 +20,9 @@ print(*sorted(first_volumes.compiled() - before))
 """
 
 
-@pytest.mark.parametrize("names", [["lungs", "prepare"], ["sliding-mip"], ["brain"]])
+@pytest.mark.parametrize(
+    "names", [["lungs", "prepare"], ["sliding-mip"], ["rotating-mip"], ["brain"]]
+)
 def test_first_volumes_find_everything_compiled(names):
     done = subprocess.run(
         [sys.executable, "-c", _PROBE.format(names=names)],
@@ -45,11 +47,12 @@ def test_every_algorithm_of_ours_is_warmed_up():
 
 def test_every_share_does_all_of_the_work_and_begins_elsewhere(monkeypatch):
     done: list[str] = []
-    work = {"one": tuple(lambda name=name: done.append(name) for name in "abcd")}
+    work = {"one": tuple(lambda name=name: done.append(name) for name in "abc")}
     monkeypatch.setattr("pipeline.warm_up._WORK", work)
+    monkeypatch.setattr("pipeline.warm_up._read", lambda: done.append("r"))
 
     for share in range(3):
         warm_up(["one"], share, 2)
     warm_up(["another"])
 
-    assert "".join(done) == "abcd" + "cdab" + "abcd"
+    assert "".join(done) == "rabc" + "bcra" + "rabc" + "r"

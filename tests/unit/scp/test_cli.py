@@ -107,7 +107,7 @@ def test_run_takes_each_series_by_itself(tmp_path: Path) -> None:
     assert answer.exit_code == 1
     assert answer.output.count("no result") == 1
     assert "1 slice(s) are missing" in answer.output
-    assert len(list((tmp_path / "out").rglob("*.dcm"))) == 41
+    assert len(list((tmp_path / "out").rglob("*.dcm"))) == 42
 
 
 def test_run_on_an_empty_folder_says_so(tmp_path: Path) -> None:

@@ -216,7 +216,7 @@ def test_finding_is_coded_as_a_projection(volume):
     (finding,) = SLIDING_MIP.analyse(volume, SLIDING_MIP.parameters())
 
     assert finding.name == "axial-mip"
-    assert finding.image_type == ("AXIAL", "MIP")
+    assert finding.image_type == "MIP"
     assert finding.derivation == (Code("113078", "DCM", "Maximum intensity projection"),)
     assert not finding.locations_preserved
     assert finding.voxels.dtype == volume.voxels.dtype
@@ -232,7 +232,7 @@ def test_other_projections_are_named_and_coded_as_what_they_are(volume, projecti
     (finding,) = SLIDING_MIP.analyse(volume, parameters)
 
     assert finding.name == f"axial-{title.lower()}"
-    assert finding.image_type == ("AXIAL", title.upper())
+    assert finding.image_type == title.upper()
     assert [item.value for item in finding.derivation] == [code]
     assert finding.description == f"{title} axial, 5 slices"
     expected = sliding_projection(volume.voxels, projection, 2, 0)

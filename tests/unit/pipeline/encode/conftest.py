@@ -13,7 +13,14 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
-from pipeline.encode import ResultContext, part10_bytes
+from pipeline.algorithms.measure import measure_lungs
+from pipeline.encode import (
+    EncodedLabelMap,
+    ResultContext,
+    encode,
+    encode_measurements,
+    part10_bytes,
+)
 from pipeline.findings import Code, DerivedVolume, LabelMap, Segment
 from pipeline.instance import read_instance
 from pipeline.volume import Volume, build_volume
@@ -149,7 +156,7 @@ def slab_of() -> Callable[[Volume], DerivedVolume]:
         return DerivedVolume(
             name="mip",
             voxels=np.stack([volume.voxels[list(slices)].max(axis=0) for slices in used]),
-            image_type=("AXIAL", "MIP"),
+            image_type="MIP",
             derivation=(MAXIMUM,),
             source_slices=used,
             locations_preserved=False,
@@ -158,6 +165,31 @@ def slab_of() -> Callable[[Volume], DerivedVolume]:
         )
 
     return make
+
+
+@pytest.fixture
+def report_of() -> Callable[[LabelMap, Volume, ResultContext], Dataset]:
+    """The report of what is measured of a label map of lungs."""
+
+    def make(label_map: LabelMap, volume: Volume, context: ResultContext) -> Dataset:
+        (segmentation,) = encode(label_map, volume, context)
+        groups = measure_lungs(label_map, volume.voxels, volume.geometry.spacing)
+        encoded = EncodedLabelMap(label_map, segmentation)
+        (report,) = encode_measurements(groups, [encoded], volume, context)
+        return report
+
+    return make
+
+
+@pytest.fixture
+def report(
+    volume: Volume,
+    label_map: LabelMap,
+    context: ResultContext,
+    report_of: Callable[[LabelMap, Volume, ResultContext], Dataset],
+) -> Dataset:
+    """The report of both lungs."""
+    return report_of(label_map, volume, context)
 
 
 @pytest.fixture

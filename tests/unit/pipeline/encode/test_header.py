@@ -18,6 +18,8 @@ from pipeline.volume import Volume
 
 MakeVolume = Callable[..., Volume]
 SlabOf = Callable[[Volume], DerivedVolume]
+ReportOf = Callable[[LabelMap, Volume, ResultContext], Dataset]
+ResultsOf = Callable[[Volume, LabelMap], list[Dataset]]
 
 REQUIRED = (
     "StudyDate",
@@ -45,11 +47,20 @@ def as_received(dataset: Dataset, keyword: str, value: str) -> None:
     )
 
 
-def results_of(
-    volume: Volume, label_map: LabelMap, slab: DerivedVolume, context: ResultContext
-) -> list[Dataset]:
-    results = [*encode(label_map, volume, context), *encode(slab, volume, context)[:1]]
-    return [pydicom.dcmread(BytesIO(part10_bytes(result))) for result in results]
+@pytest.fixture
+def results_of(slab_of: SlabOf, report_of: ReportOf, context: ResultContext) -> ResultsOf:
+    """A Segmentation, a derived image and a report, as a reader finds them."""
+
+    def make(volume: Volume, label_map: LabelMap) -> list[Dataset]:
+        slab = slab_of(volume)
+        results = [
+            *encode(label_map, volume, context),
+            *encode(slab, volume, context)[:1],
+            report_of(label_map, volume, context),
+        ]
+        return [pydicom.dcmread(BytesIO(part10_bytes(result))) for result in results]
+
+    return make
 
 
 @pytest.mark.parametrize("state", ["absent", "empty"])
@@ -58,8 +69,7 @@ def test_missing_patient_and_study_become_empty(
     state: str,
     make_volume: MakeVolume,
     label_map: LabelMap,
-    slab_of: SlabOf,
-    context: ResultContext,
+    results_of: ResultsOf,
     errors_of: Callable[..., list[str]],
     write: Callable[..., list[Path]],
 ) -> None:
@@ -70,12 +80,12 @@ def test_missing_patient_and_study_become_empty(
                 setattr(dataset, keyword, None)
 
     volume = make_volume(edit)
-    results = results_of(volume, label_map, slab_of(volume), context)
+    results = results_of(volume, label_map)
     for result in results:
         assert all(keyword in result and not result[keyword].value for keyword in REQUIRED)
     measures = results[0].SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
     assert measures.SliceThickness == 2.5
-    assert [errors_of("dciodvfy", [path]) for path in write("results", results)] == [[], []]
+    assert [errors_of("dciodvfy", [path]) for path in write("results", results)] == [[]] * 3
 
 
 @pytest.mark.filterwarnings(
@@ -105,11 +115,12 @@ def test_odd_value_never_fails_a_result(
     expected: str | None,
     make_volume: MakeVolume,
     label_map: LabelMap,
-    slab_of: SlabOf,
-    context: ResultContext,
+    results_of: ResultsOf,
 ) -> None:
     volume = make_volume(lambda dataset, _index: as_received(dataset, keyword, received))
-    for result in results_of(volume, label_map, slab_of(volume), context):
+    *images, report = results_of(volume, label_map)
+    of_documents = keyword not in ("BodyPartExamined", "SliceThickness")
+    for result in [*images, report] if of_documents else images:
         if expected is not None:
             assert str(result.get(keyword) or "") == expected
 
@@ -136,8 +147,7 @@ def test_name_keeps_its_bytes(
     name: str,
     make_volume: MakeVolume,
     label_map: LabelMap,
-    slab_of: SlabOf,
-    context: ResultContext,
+    results_of: ResultsOf,
 ) -> None:
     def edit(dataset: Dataset, _index: int) -> None:
         dataset.SpecificCharacterSet = character_set
@@ -146,27 +156,27 @@ def test_name_keeps_its_bytes(
     volume = make_volume(edit)
     source = pydicom.dcmread(volume.sources[0].instance.path).get_item("PatientName").value
     assert not source.isascii() or b"\x1b" in source
-    for result in results_of(volume, label_map, slab_of(volume), context):
+    for result in results_of(volume, label_map):
         assert result.get_item("PatientName").value == source
         assert str(result.PatientName) == name
 
 
 @pytest.mark.filterwarnings("ignore:Incorrect value for Specific Character Set:UserWarning")
 def test_misspelt_character_set_gives_the_name_in_unicode(
-    make_volume: MakeVolume, label_map: LabelMap, slab_of: SlabOf, context: ResultContext
+    make_volume: MakeVolume, label_map: LabelMap, results_of: ResultsOf
 ) -> None:
     def edit(dataset: Dataset, _index: int) -> None:
         as_received(dataset, "SpecificCharacterSet", "ISO-IR 100")
         dataset.PatientName = "Buc^Jérôme"
 
     volume = make_volume(edit)
-    for result in results_of(volume, label_map, slab_of(volume), context):
+    for result in results_of(volume, label_map):
         assert result.SpecificCharacterSet == "ISO_IR 192"
         assert str(result.PatientName) == "Buc^Jérôme"
 
 
 def test_text_in_sequences_keeps_its_meaning(
-    make_volume: MakeVolume, label_map: LabelMap, slab_of: SlabOf, context: ResultContext
+    make_volume: MakeVolume, label_map: LabelMap, results_of: ResultsOf
 ) -> None:
     def edit(dataset: Dataset, _index: int) -> None:
         request = Dataset()
@@ -176,7 +186,8 @@ def test_text_in_sequences_keeps_its_meaning(
         dataset.RequestAttributesSequence = [request]
 
     volume = make_volume(edit)
-    for result in results_of(volume, label_map, slab_of(volume), context):
+    *images, _ = results_of(volume, label_map)
+    for result in images:
         (request,) = result.RequestAttributesSequence
         assert request.RequestedProcedureDescription == "Poumons à contrôler"
 

@@ -80,8 +80,8 @@ def test_multi_frame_gives_what_its_single_frames_give(
     image = enhanced_ct(slices())
     from_frames = run(tmp_path / "multi", [image])
     from_slices = run(tmp_path / "single", slices())
-    (seg,), mip = from_frames.series
-    (seg_of_slices,), mip_of_slices = from_slices.series
+    (seg,), mip, (report,) = from_frames.series
+    (seg_of_slices,), mip_of_slices, _ = from_slices.series
     assert seg.PixelData == seg_of_slices.PixelData
     assert [item.PixelData for item in mip] == [item.PixelData for item in mip_of_slices]
     assert {item.SOPClassUID for item in mip} == {CTImageStorage}
@@ -93,6 +93,10 @@ def test_multi_frame_gives_what_its_single_frames_give(
     assert {uid for uid, _ in referred} == {image.SOPInstanceUID}
     assert {number for _, number in referred} <= set(range(1, SLICES + 1))
     assert [item.ReferencedFrameNumber for item in mip[0].SourceImageSequence] == [1, 2, 3]
+    sources, _ = report.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence
+    assert [item.ReferencedSOPInstanceUID for item in sources.ReferencedSOPSequence] == [
+        image.SOPInstanceUID
+    ]
     assert_valid(from_frames)
 
 
@@ -102,15 +106,15 @@ def test_each_phase_gives_results_of_its_own(
     """Series, UIDs and numbers are apart, and the description names the phase."""
     files = [*later_pass(2), *later_pass(1)]
     outcome = run(tmp_path / "phases", files[::-1])
-    assert [len(results) for results in outcome.series] == [1, SLICES, 1, SLICES]
+    assert [len(results) for results in outcome.series] == [1, SLICES, 1] * 2
     uids = [str(item.SOPInstanceUID) for results in outcome.series for item in results]
     assert len(set(uids)) == len(uids)
-    assert [results[0].SeriesNumber for results in outcome.series] == [9000, 9001, 9002, 9003]
+    assert [results[0].SeriesNumber for results in outcome.series] == list(range(9000, 9006))
     assert [str(volume.receipt.phase) for volume in outcome.volumes] == [
         "TemporalPositionIdentifier 1",
         "TemporalPositionIdentifier 2",
     ]
-    assert "TemporalPositionIdentifier 2" in outcome.series[2][0].SeriesDescription
+    assert "TemporalPositionIdentifier 2" in outcome.series[3][0].SeriesDescription
     assert_valid(outcome)
 
 
@@ -118,7 +122,7 @@ def test_a_phase_alone_gives_the_results_that_it_gives_among_others(tmp_path: Pa
     """Choosing one of several changes nothing of it but its settings' UIDs."""
     files = [*later_pass(1), *later_pass(2)]
     chosen = RebuildPolicy(phase="TemporalPositionIdentifier=2")
-    (seg,), _ = run(tmp_path / "one", files, chosen).series
+    (seg,), *_ = run(tmp_path / "one", files, chosen).series
     everything = run(tmp_path / "all", files, RebuildPolicy(phases=Phases.LAST))
     assert seg.PixelData == everything.series[0][0].PixelData
     assert len(everything.volumes) == 1
@@ -130,7 +134,7 @@ def test_results_on_interpolated_slices_say_so(
     """They have every slice, at its place; nothing claims to lie where the source does."""
     files = [plane for index, plane in enumerate(slices()) if index not in (10, 20)]
     outcome = run(tmp_path / "gap", files, RebuildPolicy(fill=Fill.INTERPOLATE))
-    _, mip = outcome.series
+    _, mip, (report,) = outcome.series
     assert positions(mip) == pytest.approx(positions(slices()), abs=1e-3)
     preserved = {
         item.SpatialLocationsPreserved for image in mip for item in image.SourceImageSequence
@@ -139,6 +143,7 @@ def test_results_on_interpolated_slices_say_so(
     (warning,) = outcome.volumes[0].receipt.warnings
     assert "2 slice(s) are missing" in warning
     assert receipt_of(mip[0])["warnings"] == [warning]
+    assert [item.TextValue for item in report.ContentSequence[-1].ContentSequence] == [warning]
     assert_valid(outcome)
 
 
@@ -158,7 +163,7 @@ def test_results_on_a_tilted_series_lie_where_the_patient_is(
         plane.ImagePositionPatient[1] = PHANTOM.origin_mm[1] + index / 4 * PHANTOM.spacing.row_mm
     outcome = run(tmp_path / "tilt", tilted, RebuildPolicy(tilt=Tilt.RESAMPLE))
     upright = run(tmp_path / "upright", slices())
-    (seg,), mip = outcome.series
+    (seg,), mip, _ = outcome.series
     assert seg.Rows > 128
     assert mip[0].Rows == seg.Rows
     assert any("gantry was tilted" in text for text in outcome.volumes[0].receipt.warnings)

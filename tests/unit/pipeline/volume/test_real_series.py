@@ -22,7 +22,8 @@ from pipeline.volume import (
     build_volume,
     build_volumes,
 )
-from pipeline.volume.pixels import PlaneOrder, decode_plane, voxel_type
+from pipeline.volume.pixel_form import voxel_type
+from pipeline.volume.pixels import PlaneOrder, decode_plane
 
 DATA = Path(__file__).parents[4].parent / "shared" / "data"
 REGULAR = {

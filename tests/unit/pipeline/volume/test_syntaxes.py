@@ -24,7 +24,8 @@ from pydicom.uid import (
 from pipeline.errors import PixelDecodeError, UnreadableInstanceError
 from pipeline.instance import read_instance
 from pipeline.volume import Frame, build_volume
-from pipeline.volume.pixels import PlaneOrder, decode_plane, voxel_type
+from pipeline.volume.pixel_form import voxel_type
+from pipeline.volume.pixels import PlaneOrder, decode_plane
 from tests.support.stacks import stack, with_pixels, write, written
 from tests.support.tools import require
 
