@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from pydicom.dataset import Dataset
@@ -121,7 +122,9 @@ def check_numbers(name: str, header: Header | Dataset) -> None:
         A value is no number, or beyond what can be.
     """
     for keyword, count in _NUMBERS.items():
-        value = plain_value(header.get(keyword))
+        value = header.get(keyword)
+        if not isinstance(header, Header):
+            value = plain_value(value)
         if value is not None and not _are_numbers(value, count):
             raise UnreadableInstanceError(
                 f"{keyword} of {header.get('SOPInstanceUID') or name} is not {count} sound "
@@ -129,7 +132,9 @@ def check_numbers(name: str, header: Header | Dataset) -> None:
             )
 
 
+@lru_cache(maxsize=4096)
 def _are_numbers(value: Value, count: int) -> bool:
+    """Whether a value is so many sound numbers; slices share most values."""
     values = value if isinstance(value, tuple) else (value,)
     return len(values) == count and all(
         isinstance(item, int | float) and abs(item) < _ANY_SANE_NUMBER for item in values

@@ -1,5 +1,8 @@
 """Content items of a structured report.
 
+They are written here and not by highdicom's templates: those refuse headers that hospitals send,
+allow one segment in a group, and take a copy of the whole tree.
+
 Source: PS3.3 C.17.3 (SR Document Content), C.18.1 to C.18.8 (content item macros).
 """
 

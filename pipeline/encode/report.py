@@ -250,10 +250,12 @@ def _measurement(measurement: Measurement) -> Dataset:
     """A number; a statistic of voxel values is said as their quantity with its derivation."""
     name, details = measurement.name, []
     quantity = codes.QUANTITIES.get(measurement.unit.value)
-    if quantity is not None and name.value in codes.STATISTICS:
+    if quantity is not None and (name.value, name.scheme) in codes.STATISTICS:
         details.append(coded_item(_MODIFIER, codes.DERIVATION, name))
         name = quantity
-    details.append(text_item(Relationship.INFERRED_FROM, codes.EQUATION, measurement.definition))
+    if measurement.definition:
+        how = text_item(Relationship.INFERRED_FROM, codes.EQUATION, measurement.definition)
+        details.append(how)
     return number_item(_CONTAINS, name, measurement.value, measurement.unit, details)
 
 

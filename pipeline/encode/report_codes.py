@@ -47,5 +47,5 @@ COMMENT = Code("121106", "DCM", "Comment")
 
 # Statistics of voxel values are no quantities: TID 1419 has them as the derivation of one, which
 # follows from the unit.
-STATISTICS = frozenset({"373098007", "386136009"})
+STATISTICS = frozenset({("373098007", "SCT"), ("386136009", "SCT")})
 QUANTITIES = {"[hnsf'U]": Code("112031", "DCM", "Attenuation Coefficient")}

@@ -288,11 +288,23 @@ def test_value_that_is_no_number_is_refused(
         encoded_with(replace(group, measurements=(measured,)), label_map, volume, context)
 
 
+def test_measurement_without_definition_or_statistic_is_a_bare_number(
+    volume: Volume, label_map: LabelMap, context: ResultContext
+) -> None:
+    """As an algorithm of a site's own may give it; text may not be empty in a report."""
+    (group, *_) = measure_lungs(label_map, volume.voxels, volume.geometry.spacing)
+    bare = replace(group.measurements[0], definition="")
+    report = encoded_with(replace(group, measurements=(bare,)), label_map, volume, context)
+    (found,) = groups_of(report)
+    assert "ContentSequence" not in only(found, "Volume")
+
+
 def encoded_with(
     group: MeasurementGroup, label_map: LabelMap, volume: Volume, context: ResultContext
-) -> None:
+) -> Dataset:
     encoded = EncodedLabelMap(label_map, encode(label_map, volume, context)[0])
-    encode_measurements([group], [encoded], volume, context)
+    (report,) = encode_measurements([group], [encoded], volume, context)
+    return report
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/St_Johns"])
