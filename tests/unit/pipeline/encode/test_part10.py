@@ -35,7 +35,7 @@ def test_file_meta_is_ours(volume: Volume, label_map: LabelMap, context: ResultC
     assert content[:128] == bytes(128)
     assert meta.TransferSyntaxUID == ExplicitVRLittleEndian
     assert meta.MediaStorageSOPInstanceUID == result.SOPInstanceUID
-    assert meta.ImplementationVersionName == "HOUNSFIELD_0_1"
+    assert meta.ImplementationVersionName == "HOUNSFIELD_0_2"
     assert meta.ImplementationClassUID.startswith("2.25.")
 
 
