@@ -12,6 +12,7 @@ from pipeline.errors import NotApplicableError
 from pipeline.findings import Code, DerivedVolume
 from pipeline.kernels.sliding import FLOAT_MEAN, INTEGER_MEAN, MAXIMUM, MINIMUM, slide
 from pipeline.volume import Volume
+from pipeline.volume.padding import with_padding_lowest
 
 Projection = Literal["maximum", "minimum", "mean"]
 View = Literal["axial", "coronal", "sagittal"]
@@ -197,10 +198,12 @@ def analyse(volume: Volume, parameters: SlidingMipParameters) -> tuple[DerivedVo
     slice_mm = volume.geometry.spacing.in_order[axis]
     window, count = parameters.neighbours(slice_mm), volume.voxels.shape[axis]
     thickest = min(2 * window + 1, count)
+    maximum = parameters.projection == "maximum"
+    voxels = with_padding_lowest(volume) if maximum else volume.voxels
     return (
         DerivedVolume(
             name=f"{parameters.view}-{kind.title.lower()}",
-            voxels=sliding_projection(volume.voxels, parameters.projection, window, axis),
+            voxels=sliding_projection(voxels, parameters.projection, window, axis),
             image_type=kind.term,
             derivation=(kind.derivation, _REFORMATTED) if axis else (kind.derivation,),
             source_slices=_sources(len(volume.voxels), count, window, axis),
@@ -217,14 +220,16 @@ def _axis(volume: Volume, parameters: SlidingMipParameters) -> int:
     along = _VIEWED_ALONG[parameters.view]
     cosines = [abs(direction[along]) for direction in volume.geometry.directions]
     axis = int(np.argmax(cosines))
-    if cosines[axis] < _ALONG_COSINE or (parameters.view == "axial" and axis):
-        title = _KINDS[parameters.projection].title
+    oblique = cosines[axis] < _ALONG_COSINE
+    if parameters.view == "axial" and (axis or oblique):
         raise NotApplicableError(
-            f"An axial {title} is made of axial slices; those of series "
-            f"{volume.series_instance_uid} are not axial. Route the axial series."
-            if parameters.view == "axial"
-            else f"No axis of series {volume.series_instance_uid} is near enough to that of a "
-            f"{parameters.view} {title}: its slices are oblique. Route the axial series."
+            f"An axial {_KINDS[parameters.projection].title} is made of axial slices; those of "
+            f"series {volume.series_instance_uid} are not axial. Route the axial series."
+        )
+    if oblique:
+        raise NotApplicableError(
+            f"Series {volume.series_instance_uid} lies too oblique in the patient for a "
+            f"{parameters.view} view. Route the axial series."
         )
     return axis
 

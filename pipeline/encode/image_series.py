@@ -81,10 +81,10 @@ class ImageSeries:
         drop_unusable_window(image)
         fill_missing(image, kind.required)
         assumed = kind.assume(image)
+        if kind.modality == "PT":
+            assumed += settle_pet_image(image)
         if assumed:
             image.DerivationDescription = _with_assumed(image.DerivationDescription, assumed)
-        if kind.modality == "PT":
-            settle_pet_image(image)
         for keyword in kind.numbered:
             setattr(image, keyword, number)
         image.SOPInstanceUID = self.context.instance_uid(self.name, number)

@@ -69,14 +69,21 @@ def settle_pet(header: Dataset, volume: Volume, images: int, *, reprojected: boo
     _keep_factor(header, source)
 
 
-def settle_pet_image(image: Dataset) -> None:
-    """Say of one image what its class asks for, and leave out what it forbids."""
+def settle_pet_image(image: Dataset) -> list[str]:
+    """Say of one image what its class asks for, and leave out what it forbids.
+
+    Returns
+    -------
+    Which attributes were filled in because the source does not say them.
+    """
     # The only one of a PET image; it changes no value, only how a viewer first shows it.
     image.PhotometricInterpretation = "MONOCHROME2"
     if image.DecayCorrection == "NONE":
         image.pop("DecayFactor", None)
     elif not image.get("DecayFactor"):
         image.DecayFactor = "1"
+        return ["DecayFactor"]
+    return []
 
 
 def _add_series_type(header: Dataset, source: Dataset, images: int, *, reprojected: bool) -> None:

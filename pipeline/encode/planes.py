@@ -67,8 +67,8 @@ def images_in_planes(
 ) -> tuple[Dataset, ...]:
     """The images of a series, each made of all slices of the source.
 
-    The first image alone refers to them: in each of a coronal series of 512 images they would
-    take as long again as all else, ten times over. The receipt in every image names the series.
+    The first image alone refers to them: 300 references in each of 512 coronal images take ten
+    times as long to write as all else. The receipt in every image names the source's series.
 
     Parameters
     ----------

@@ -131,14 +131,14 @@ def normalised(element: DataElement) -> DataElement | None:
     None where no value can be kept. Empty elements stay empty; private elements inside
     sequences are left out.
     """
-    copy = deepcopy(element)
     if element.VR == "SQ":
-        for item in copy.value:
+        sequence = deepcopy(element)
+        for item in sequence.value:
             _clean_item(item)
-        return copy if copy.value else None
+        return sequence if sequence.value else None
     rule = _BY_KEYWORD.get(element.keyword) or _BY_VR.get(element.VR)
     if rule is None or element.is_empty:
-        return copy
+        return deepcopy(element)
     values = [kept for value in _values(element) if (kept := rule(str(value))) is not None]
     if element.VR in _ALL_OR_NONE and len(values) < len(_values(element)):
         return None

@@ -48,17 +48,12 @@ def as_mr_of_many_slopes(dataset: Dataset, index: int) -> None:
     dataset.RescaleSlope, dataset.RescaleIntercept = str(index + 1), "-300"
 
 
-def stored(dataset: Dataset) -> np.ndarray:
-    """(row, column): what an image's file holds."""
-    return np.frombuffer(
-        dataset.PixelData, "<i2" if dataset.PixelRepresentation else "<u2"
-    ).reshape(dataset.Rows, dataset.Columns)
-
-
 def values(image: Dataset) -> np.ndarray:
     """(row, column): what a reader makes of an image."""
+    dtype = "<i2" if image.PixelRepresentation else "<u2"
+    stored = np.frombuffer(image.PixelData, dtype).reshape(image.Rows, image.Columns)
     slope, intercept = image.get("RescaleSlope", 1), image.get("RescaleIntercept", 0)
-    return stored(image) * float(slope) + float(intercept)
+    return stored * float(slope) + float(intercept)
 
 
 def _change(dataset: Dataset, sop_class_uid: str, modality: str) -> None:

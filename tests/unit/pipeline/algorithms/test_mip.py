@@ -262,6 +262,49 @@ def test_stack_that_is_not_axial_is_refused(volume):
         SLIDING_MIP.analyse(dataclasses.replace(volume, geometry=coronal), SlidingMipParameters())
 
 
+@pytest.mark.parametrize(("view", "axis"), [("coronal", 1), ("sagittal", 2)])
+def test_other_views_are_reformats_made_of_all_slices(volume, view, axis):
+    (finding,) = SLIDING_MIP.analyse(volume, SlidingMipParameters(window=2, view=view))
+
+    assert finding.name == f"{view}-mip"
+    assert finding.axis == axis
+    assert [code.value for code in finding.derivation] == ["113078", "113072"]
+    assert finding.source_slices == (tuple(range(30)),) * 32
+    assert finding.slab_mm == pytest.approx(5 * volume.geometry.spacing.in_order[axis])
+    assert finding.description == f"MIP {view}, 5 slices"
+    np.testing.assert_array_equal(finding.voxels, sliding_maximum(volume.voxels, 2, axis))
+
+
+def test_coronal_view_of_coronal_slices_is_no_reformat(volume):
+    geometry = dataclasses.replace(
+        volume.geometry, slice_direction=(0.0, 1.0, 0.0), column_direction=(0.0, 0.0, -1.0)
+    )
+    coronal = dataclasses.replace(volume, geometry=geometry)
+
+    (finding,) = SLIDING_MIP.analyse(coronal, SlidingMipParameters(window=2, view="coronal"))
+
+    assert finding.axis == 0
+    assert finding.source_slices[10] == (8, 9, 10, 11, 12)
+    assert [code.value for code in finding.derivation] == ["113078"]
+
+
+def test_view_of_a_stack_that_is_oblique_to_it_is_refused(volume):
+    half = 2**-0.5
+    geometry = dataclasses.replace(
+        volume.geometry, row_direction=(half, half, 0.0), column_direction=(-half, half, 0.0)
+    )
+
+    with pytest.raises(NotApplicableError, match="too oblique in the patient for a coronal view"):
+        SLIDING_MIP.analyse(
+            dataclasses.replace(volume, geometry=geometry), SlidingMipParameters(view="coronal")
+        )
+
+
+def test_unknown_view_is_refused_with_those_there_are():
+    with pytest.raises(ValueError, match="one of sagittal, coronal, axial"):
+        SlidingMipParameters(view="oblique")
+
+
 @pytest.mark.parametrize("window", [0, -1, 201, 2.5, "10", True, None])
 def test_window_out_of_range_is_refused_with_what_is_allowed(window):
     with pytest.raises(ValueError, match=r"window is .*from 1 to 200"):

@@ -1,16 +1,25 @@
 """The rotating projection against scipy, against points whose place is known, and its symmetry."""
 
+import dataclasses
 import hashlib
 import math
 
 import numpy as np
 import pytest
+from pydicom.dataset import Dataset
 from scipy import ndimage
 
-from pipeline.algorithms.rotating_mip import rotating_maximum
+from pipeline.algorithms.rotating_mip import (
+    ROTATING_MIP,
+    RotatingMipParameters,
+    rotating_maximum,
+)
+from pipeline.errors import NotApplicableError
 from pipeline.geometry import Spacing
 from pipeline.kernels.rotation import project_rotated
 from pipeline.kernels.rotation_grid import RotationGrid
+from pipeline.phantom import chest_phantom
+from tests.phantoms import volume_from_phantom
 from tests.support.pet import pet_phantom
 
 CUBE = Spacing(1.0, 1.0, 1.0)
@@ -229,3 +238,68 @@ def test_values_that_are_not_finite_are_refused(value):
 def test_other_types_are_refused(dtype):
     with pytest.raises(ValueError, match="voxels are"):
         rotating_maximum(np.zeros((2, 3, 3), dtype), CUBE)
+
+
+@pytest.fixture(scope="module")
+def chest():
+    return volume_from_phantom(chest_phantom(slices=12, size=32))
+
+
+def of_modality(volume, modality):
+    """The same slices, said to be of another modality."""
+    header = Dataset()
+    header.update(volume.sources[0].header)
+    header.Modality = modality
+    first = dataclasses.replace(volume.sources[0], own_header=header)
+    return dataclasses.replace(volume, sources=(first, *volume.sources[1:]))
+
+
+def test_finding_has_the_views_head_up_and_says_what_it_is(chest):
+    (finding,) = ROTATING_MIP.analyse(chest, RotatingMipParameters(angles=6))
+
+    expected = rotating_maximum(chest.voxels, chest.geometry.spacing, angles=6, background=-1024.0)
+    np.testing.assert_array_equal(finding.views, expected.views[:, ::-1])
+    assert finding.depth_mm == expected.depth_mm
+    assert finding.image_type == "MIP"
+    assert [code.value for code in finding.derivation] == ["113078"]
+    assert finding.description == "Rotating MIP, 6 views, no volume"
+    assert {plane.column_direction for plane in finding.planes} == {(-0.0, -0.0, -1.0)}
+
+
+@pytest.mark.parametrize(("modality", "background"), [("CT", -1024), ("MR", 0), ("PT", 0)])
+def test_background_is_the_lowest_that_shows_of_a_modality(chest, modality, background):
+    low = dataclasses.replace(of_modality(chest, modality), voxels=chest.voxels * 0 - 3000)
+
+    (finding,) = ROTATING_MIP.analyse(low, RotatingMipParameters(angles=2))
+    (asked,) = ROTATING_MIP.analyse(low, RotatingMipParameters(angles=2, background=-50))
+
+    assert (finding.views == background).all()
+    assert (asked.views == -50).all()
+
+
+def test_stack_that_is_not_axial_is_refused(chest):
+    geometry = dataclasses.replace(chest.geometry, slice_direction=(1.0, 0.0, 0.0))
+
+    with pytest.raises(NotApplicableError, match="not axial"):
+        ROTATING_MIP.analyse(dataclasses.replace(chest, geometry=geometry), RotatingMipParameters())
+
+
+def test_background_that_no_voxel_can_have_is_refused(chest):
+    with pytest.raises(NotApplicableError, match=r"cannot be turned: background is 0\.5"):
+        ROTATING_MIP.analyse(chest, RotatingMipParameters(background=0.5))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"angles": 0}, "angles is 0; it is a number of views from 1 to 720"),
+        ({"angles": True}, "angles is True"),
+        ({"angles": 2.5}, r"angles is 2\.5"),
+        ({"span_deg": 0}, "span_deg is 0; it is above 0 and up to 360"),
+        ({"span_deg": math.nan}, "span_deg is nan"),
+        ({"background": "air"}, "background is 'air'; it is a number"),
+    ],
+)
+def test_parameter_out_of_range_is_refused_with_what_is_allowed(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        RotatingMipParameters(**parameters)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import MRImageStorage
+from pydicom.uid import UltrasoundImageStorage
 
 from pipeline.encode import ResultContext, encode, part10_bytes
 from pipeline.errors import EncodingError
@@ -181,14 +181,14 @@ def test_acquisition_attributes_that_differ_are_left_out(
     assert "GantryDetectorTilt" not in image
 
 
-def test_source_that_is_no_ct_is_refused(
+def test_source_that_is_no_ct_mr_or_pet_is_refused(
     make_volume: Callable[..., Volume], slab_of: SlabOf, context: ResultContext
 ) -> None:
     def edit(dataset: Dataset, _index: int) -> None:
-        dataset.SOPClassUID = MRImageStorage
+        dataset.SOPClassUID = UltrasoundImageStorage
 
     volume = make_volume(edit)
-    with pytest.raises(EncodingError, match="is MR Image Storage; a derived series is made of CT"):
+    with pytest.raises(EncodingError, match="is Ultrasound Image Storage; a derived series is"):
         encode(slab_of(volume), volume, context)
 
 
