@@ -135,7 +135,8 @@ class Header:
             if place is None:
                 return None
             vr, offset, length, _ = place
-            vr = vr or _dictionary_vr(keyword)
+            if vr is None:
+                vr = _dictionary_vr(keyword)
             value = self._content[offset : offset + length]
             if vr in _QUICK_VRS or (vr in _SHORT_TEXT_VRS and _is_plain_ascii(value)):
                 return _decoded(vr, value)

@@ -80,8 +80,8 @@ def form_of(frame: Frame) -> PixelForm:
     )
 
 
-def voxel_type(frames: Sequence[Frame]) -> np.dtype[Any]:
-    """The type of the voxels of a volume made of frames.
+def forms_of(frames: Sequence[Frame]) -> list[PixelForm]:
+    """The form of each frame of a volume.
 
     Raises
     ------
@@ -89,24 +89,24 @@ def voxel_type(frames: Sequence[Frame]) -> np.dtype[Any]:
         A frame does not say what its stored values are, or leaves no image.
     """
     forms = [form_of(frame) for frame in frames]
+    for frame, form in zip(frames, forms, strict=True):
+        if form.is_ct and form.slope == 0:
+            raise PixelDecodeError(
+                f"Instance {frame.name} has the Rescale Slope 0, which leaves no image. Check the "
+                "series where it was made."
+            )
+    return forms
+
+
+def voxel_type(forms: Sequence[PixelForm]) -> np.dtype[Any]:
+    """The type of the voxels of a volume made of frames of these forms."""
     if all(form.is_ct for form in forms):
-        _check_slopes(frames, forms)
         return np.dtype(np.int16)
     stored = np.result_type(*{form.stored for form in forms})
     if stored.kind == "f":
         return stored
     rescaled = any(form.is_rescaled for form in forms)
     return np.dtype(np.float32) if rescaled else stored.newbyteorder("=")
-
-
-def _check_slopes(frames: Sequence[Frame], forms: Sequence[PixelForm]) -> None:
-    """Raise where a CT slice would hold one value throughout."""
-    for frame, form in zip(frames, forms, strict=True):
-        if form.slope == 0:
-            raise PixelDecodeError(
-                f"Instance {frame.name} has the Rescale Slope 0, which leaves no image. Check the "
-                "series where it was made."
-            )
 
 
 def _stored_type(frame: Frame) -> tuple[np.dtype[Any], int]:

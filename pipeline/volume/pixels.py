@@ -34,10 +34,17 @@ _DECODER_ERRORS = (*DAMAGED_ELEMENT_ERRORS, MemoryError, OSError, RuntimeError)
 
 @dataclass(frozen=True, eq=False, slots=True)
 class PlaneOrder:
-    """A frame and the slice of the volume that it fills."""
+    """A frame and the slice of the volume that it fills.
+
+    Parameters
+    ----------
+    form
+        How its pixels are stored, where that is known already.
+    """
 
     frame: Frame
     index: int
+    form: PixelForm | None = None
 
 
 class PlaneDecoder(Protocol):
@@ -107,7 +114,7 @@ def decode_plane(order: PlaneOrder, target: Array) -> None:
     """
     frame, plane = order.frame, target[order.index]
     try:
-        form = form_of(frame)
+        form = order.form or form_of(frame)
         if _reads_straight(frame, form, plane):
             _read_straight(frame, form, plane)
         else:

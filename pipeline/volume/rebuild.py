@@ -19,7 +19,7 @@ from pipeline.volume.frame import Frame
 from pipeline.volume.gaps import interpolate_missing
 from pipeline.volume.multiframe import frames_of
 from pipeline.volume.passes import Pass, Placed, passes_of
-from pipeline.volume.pixel_form import is_plain, voxel_type
+from pipeline.volume.pixel_form import forms_of, is_plain, voxel_type
 from pipeline.volume.pixels import LocalDecoder, PlaneDecoder, PlaneOrder
 from pipeline.volume.plane import (
     Plane,
@@ -178,7 +178,8 @@ def realise(plan: VolumePlan, decoder: PlaneDecoder, on_slice: SliceDone) -> Vol
     """
     stack, frames = plan.stack, plan.frames
     shape = (stack.count, *stack.placed[0].plane.shape)
-    dtype = voxel_type(frames)
+    forms = forms_of(frames)
+    dtype = voxel_type(forms)
     check_volume(frames[0].series_instance_uid, shape, dtype.itemsize)
     voxels = decoder.allocate(shape, dtype)
     done = 0
@@ -188,7 +189,10 @@ def realise(plan: VolumePlan, decoder: PlaneDecoder, on_slice: SliceDone) -> Vol
         done += count
         on_slice(done, len(frames))
 
-    orders = [PlaneOrder(frame, slot) for frame, slot in zip(frames, stack.slots, strict=True)]
+    orders = [
+        PlaneOrder(frame, slot, form)
+        for frame, slot, form in zip(frames, stack.slots, forms, strict=True)
+    ]
     decoder.decode(orders, voxels, advance)
     interpolate_missing(voxels, stack.slots)
     geometry = plan.geometry

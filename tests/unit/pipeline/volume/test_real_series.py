@@ -22,7 +22,7 @@ from pipeline.volume import (
     build_volume,
     build_volumes,
 )
-from pipeline.volume.pixel_form import voxel_type
+from pipeline.volume.pixel_form import form_of, voxel_type
 from pipeline.volume.pixels import PlaneOrder, decode_plane
 
 DATA = Path(__file__).parents[4].parent / "shared" / "data"
@@ -202,7 +202,7 @@ def _brain(built: dict[str, VolumeResult]) -> Volume:
 def _decoded(instance: Instance) -> npt.NDArray[np.generic]:
     frame = Frame(instance)
     shape = (1, int(instance.header.Rows), int(instance.header.Columns))
-    target = np.empty(shape, voxel_type([frame]))
+    target = np.empty(shape, voxel_type([form_of(frame)]))
     decode_plane(PlaneOrder(frame, 0), target)
     return target[0]
 
@@ -242,7 +242,7 @@ def test_frames_of_every_encoding_are_the_same(encoding: str) -> None:
 def _frame(instance: Instance, number: int) -> npt.NDArray[np.generic]:
     frame = Frame(instance, instance.header, number)
     shape = (1, int(instance.header.Rows), int(instance.header.Columns))
-    target = np.empty(shape, voxel_type([frame]))
+    target = np.empty(shape, voxel_type([form_of(frame)]))
     decode_plane(PlaneOrder(frame, 0), target)
     return target[0]
 

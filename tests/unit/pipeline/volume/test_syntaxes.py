@@ -24,7 +24,7 @@ from pydicom.uid import (
 from pipeline.errors import PixelDecodeError, UnreadableInstanceError
 from pipeline.instance import read_instance
 from pipeline.volume import Frame, build_volume
-from pipeline.volume.pixel_form import voxel_type
+from pipeline.volume.pixel_form import form_of, voxel_type
 from pipeline.volume.pixels import PlaneOrder, decode_plane
 from tests.support.stacks import stack, with_pixels, write, written
 from tests.support.tools import require
@@ -272,7 +272,7 @@ def decoded(path: Path) -> npt.NDArray[np.generic]:
     """(row, column): the voxels of a file alone."""
     frame = Frame(read_instance(path))
     shape = (1, int(frame.header.Rows), int(frame.header.Columns))
-    target = np.empty(shape, voxel_type([frame]))
+    target = np.empty(shape, voxel_type([form_of(frame)]))
     decode_plane(PlaneOrder(frame, 0), target)
     return target[0]
 
