@@ -5,6 +5,7 @@ here, and pydicom decodes the rest when it is asked for.
 """
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
@@ -149,6 +150,21 @@ class Header:
                 "it was made."
             ) from error
 
+    def with_only(self, is_wanted: Callable[[int], bool]) -> "Header":
+        """The same with the elements whose tags are wanted; none is decoded on the way."""
+        if self._places is None:
+            return self._with(data_set=_only(self.data_set, is_wanted))
+        parts, places, end = [], {}, 0
+        for tag, (vr, offset, length, implicit) in self._places.items():
+            if is_wanted(tag):
+                parts.append(self._content[offset : offset + length])
+                places[tag] = (vr, end, length, implicit)
+                end += length
+        return self._with(content=b"".join(parts), places=places)
+
+    def _with(self, **held: Any) -> "Header":
+        return Header(self.transfer_syntax_uid, self.pixels, self.file_size, **held)
+
     def _raw_data_set(self) -> Dataset:
         content, places = self._content, self._places or {}
         elements = {}
@@ -162,6 +178,15 @@ class Header:
             self.transfer_syntax_uid == ImplicitVRLittleEndian, _LITTLE_ENDIAN, encodings
         )
         return data_set
+
+
+def _only(data_set: Dataset, is_wanted: Callable[[int], bool]) -> Dataset:
+    """A data set of the elements whose tags are wanted, decoded or not as they are."""
+    tags = filter(is_wanted, data_set.keys())
+    wanted = Dataset({tag: data_set.get_item(tag) for tag in tags})
+    implicit, little_endian = data_set.original_encoding
+    wanted.set_original_encoding(implicit, little_endian, data_set.original_character_set)
+    return wanted
 
 
 def plain_value(value: Any) -> Value:

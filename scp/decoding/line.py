@@ -9,9 +9,6 @@ import socket
 import struct
 from dataclasses import dataclass, replace
 
-from pydicom.dataset import Dataset
-from pydicom.tag import BaseTag
-
 from pipeline.elements import Header
 from pipeline.volume.pixels import PlaneOrder
 from scp.decoding.shared_array import ArrayPlace
@@ -68,29 +65,17 @@ def with_short_headers(order: PlaneOrder) -> PlaneOrder:
 
     The header of a multi-frame instance has every frame's functional groups: megabytes.
     """
-    frame, whole = order.frame, order.frame.instance.elements
-    short = Header(
-        whole.transfer_syntax_uid,
-        whole.pixels,
-        whole.file_size,
-        data_set=_short(whole.data_set),
-    )
-    own_header = None if frame.own_header is None else _short(frame.own_header)
-    instance = replace(frame.instance, elements=short)
+    frame = order.frame
+    instance = replace(frame.instance, elements=frame.instance.elements.with_only(_is_needed))
+    own_header = frame.own_header
+    if own_header is not None:
+        own_header = Header("", None, 0, data_set=own_header).with_only(_is_needed).data_set
     return replace(order, frame=replace(frame, instance=instance, own_header=own_header))
 
 
-def _short(header: Dataset) -> Dataset:
-    """What describes the image is in group 0028; elements are not decoded on the way."""
-    needed = filter(_is_needed, header.keys())
-    short = Dataset({tag: header.get_item(tag) for tag in needed})
-    implicit, little_endian = header.original_encoding
-    short.set_original_encoding(implicit, little_endian, header.original_character_set)
-    return short
-
-
-def _is_needed(tag: BaseTag) -> bool:
-    return tag.group == _IMAGE_GROUP or tag in _OTHERS_NEEDED
+def _is_needed(tag: int) -> bool:
+    """Whether decoding needs an element: group 0028 describes the image."""
+    return tag >> 16 == _IMAGE_GROUP or tag in _OTHERS_NEEDED
 
 
 def receive_chunk(line: socket.socket) -> tuple[Chunk, int]:

@@ -24,7 +24,7 @@ from scp.decoding import DecoderPool
 from tests.bench.report import Row, arguments, at_least, at_most, best_of, own_peak_mib, report
 
 _SLICES = 300
-_COMPRESSED_SLICES = 100
+_COMPRESSED_SLICES = 128
 _MEMORY = "--memory"
 _ENCODERS = {RLELossless: "pylibjpeg", JPEGLSLossless: "pyjpegls", JPEG2000Lossless: "pylibjpeg"}
 
