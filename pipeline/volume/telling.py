@@ -34,7 +34,6 @@ TELLING = (
     "ConvolutionKernel",
     "StackID",
     "ContrastBolusAgent",
-    "SeriesDescription",
     "AcquisitionNumber",
     "AcquisitionDateTime",
     "AcquisitionTime",
