@@ -54,6 +54,8 @@ def test_demo_refuses_a_folder_that_is_in_use(tmp_path: Path) -> None:
 @pytest.mark.timeout(240)
 def test_demo_keeps_running_until_ctrl_c(tmp_path: Path) -> None:
     """--keep prints lines to try, and Ctrl-C ends node and PACS with status 0."""
+    # A shell starts what runs in its background with SIGINT ignored, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     out = tmp_path / "out.txt"
     command = [sys.executable, "-m", "scp", "demo", "--keep", "--slices", "60"]
     with out.open("wb") as sink:
@@ -70,3 +72,4 @@ def test_demo_keeps_running_until_ctrl_c(tmp_path: Path) -> None:
         assert process.wait(30) == 0
     finally:
         process.kill()
+        process.wait()
