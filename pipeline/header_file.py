@@ -5,6 +5,7 @@ Big-endian files and any oddity are left to pydicom's own reader.
 Source: PS3.10 section 7 (file format), PS3.5 section 7 (data elements and sequences).
 """
 
+import os
 import struct
 from pathlib import Path
 
@@ -73,11 +74,19 @@ def read_header(path: Path) -> Header:
     EOFError, ValueError
         The header ends too early or is damaged.
     """
-    size = path.stat().st_size
+    # Plain system calls: a file object costs more than the header that is read with it.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return _read(path, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: Path, descriptor: int) -> Header:
+    size = os.fstat(descriptor).st_size
     wanted = _FIRST_READ
     while True:
-        with path.open("rb") as file:
-            content = file.read(wanted)
+        content = os.pread(descriptor, wanted, 0)
         try:
             return _scan(content, size)
         except _UnusualError:

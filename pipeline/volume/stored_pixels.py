@@ -3,6 +3,7 @@
 Source: PS3.5 section 8 (pixel data), A.4 (encapsulated transfer syntaxes).
 """
 
+import os
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -42,16 +43,19 @@ def read_native(frame: Frame, stored: Array) -> None:
     """
     pixels = frame.instance.pixels
     assert pixels is not None  # noqa: S101 - its form is known
-    with frame.instance.path.open("rb", buffering=0) as file:
-        file.seek(pixels.offset + ((frame.number or 1) - 1) * stored.nbytes)
+    start = pixels.offset + ((frame.number or 1) - 1) * stored.nbytes
+    view = memoryview(stored.data).cast("B")
+    descriptor = os.open(frame.instance.path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
         # One read gives all but where a signal or a network folder cuts it short.
-        view = memoryview(stored.data).cast("B")
         done = 0
         while done < stored.nbytes:
-            count = file.readinto(view[done:])
+            count = os.preadv(descriptor, [view[done:]], start + done)
             if not count:
                 raise EOFError
             done += count
+    finally:
+        os.close(descriptor)
 
 
 def decode(frame: Frame) -> Array:
