@@ -63,10 +63,14 @@ def images_only(instances: Sequence[Instance]) -> tuple[list[Instance], list[Dro
     NotAnImageError
         None holds an image from which a volume can be made.
     """
+    if not instances:
+        raise NotAnImageError("The series has no instances: there are no image slices in it.")
     kept, dropped = list(instances), []
     for is_other, reason in _NO_SLICES:
-        rest = [item for item in kept if not is_other(item.elements)]
         others = [item for item in kept if is_other(item.elements)]
+        if not others:
+            continue
+        rest = [item for item in kept if not is_other(item.elements)]
         if not rest:
             classes = ", ".join(sorted({_class_name(item) for item in others}))
             raise NotAnImageError(
@@ -100,16 +104,13 @@ def planes_of(series: str, frames: Sequence[Frame]) -> list[Plane]:
     SeriesGeometryError
         A frame does not say where it lies, or what it says is no plane.
     """
-    for keyword in _GEOMETRY:
-        missing = [frame.name for frame in frames if frame.get(keyword) is None]
-        if missing:
-            raise SeriesGeometryError(
-                series,
-                f"{keyword} is missing in {len(missing)} of {len(frames)} instances "
-                f"({named(missing)}): where they lie in the patient is not known. Send the series "
-                "from where it was made.",
-            )
-    return [_plane(series, frame) for frame in frames]
+    planes = []
+    for frame in frames:
+        plane = _plane(frame)
+        if plane is None:
+            raise SeriesGeometryError(series, _why_no_plane(frame, frames))
+        planes.append(plane)
+    return planes
 
 
 def check_one_grid(series: str, planes: Sequence[Plane]) -> None:
@@ -141,17 +142,30 @@ def named(names: Iterable[str]) -> str:
     return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _plane(series: str, frame: Frame) -> Plane:
+def _why_no_plane(frame: Frame, frames: Sequence[Frame]) -> str:
+    """What keeps a frame of a series from being a plane."""
+    for keyword in _GEOMETRY:
+        missing = [item.name for item in frames if item.get(keyword) is None]
+        if missing:
+            return (
+                f"{keyword} is missing in {len(missing)} of {len(frames)} instances "
+                f"({named(missing)}): where they lie in the patient is not known. Send the series "
+                "from where it was made."
+            )
+    return (
+        f"position, orientation or pixel spacing of instance {frame.name} is no plane in space: "
+        "values are missing, not at right angles or not positive. Send the series from where it "
+        "was made."
+    )
+
+
+def _plane(frame: Frame) -> Plane | None:
+    """The plane of a frame; None where its header describes none."""
     position = frame.numbers_of("ImagePositionPatient")
     orientation = frame.numbers_of("ImageOrientationPatient")
     spacing = frame.numbers_of("PixelSpacing")
     if not _is_sound(position, orientation, spacing):
-        raise SeriesGeometryError(
-            series,
-            f"position, orientation or pixel spacing of instance {frame.name} is no plane in "
-            "space: values are missing, not at right angles or not positive. Send the series from "
-            "where it was made.",
-        )
+        return None
     x, y, z = position
     row_mm, column_mm = spacing
     return Plane(
