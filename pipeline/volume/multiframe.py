@@ -15,11 +15,11 @@ from pydicom.errors import BytesLengthException
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 
-from pipeline.elements import Header
 from pipeline.errors import SeriesGeometryError, UnreadableInstanceError
 from pipeline.instance import Instance
 from pipeline.volume.frame import Frame
 from pipeline.volume.functional_groups import Elements, group_attributes, tags
+from pipeline.volume.sizes import announced_frames
 
 _SHARED = "SharedFunctionalGroupsSequence"
 _PER_FRAME = "PerFrameFunctionalGroupsSequence"
@@ -95,12 +95,7 @@ def frames_of(instance: Instance) -> tuple[Frame, ...]:
 
 def _is_multi_frame(instance: Instance) -> bool:
     header = instance.elements
-    return header.has(_SHARED) or header.has(_PER_FRAME) or _announced(header) > 1
-
-
-def _announced(header: Header) -> int:
-    number = header.get("NumberOfFrames")
-    return int(number) if isinstance(number, int | float) and number else 1
+    return header.has(_SHARED) or header.has(_PER_FRAME) or announced_frames(instance) > 1
 
 
 def _frames(instance: Instance) -> Iterator[Frame]:
@@ -119,7 +114,7 @@ def _frames(instance: Instance) -> Iterator[Frame]:
 
 def _groups_per_frame(instance: Instance) -> list[Dataset]:
     """The functional groups of each frame; empty ones where all is shared or there are none."""
-    announced = _announced(instance.elements)
+    announced = announced_frames(instance)
     described = _items(instance.header, _PER_FRAME)
     if described and len(described) != announced:
         raise SeriesGeometryError(
