@@ -4,8 +4,10 @@
 algorithms and encoders, which a receiver never needs.
 """
 
+from config.access import AccessSettings
 from config.ae_title import AeTitle, PeerAddress
 from config.environment import CONFIG_VARIABLE
+from config.limits import LimitSettings
 from config.load import load_settings
 from config.model import PipelineSettings, Settings, StepSettings
 from config.node import (
@@ -15,15 +17,19 @@ from config.node import (
     NodeSettings,
     ResultsSettings,
 )
+from config.peers import Peer
 from config.problems import Problem, SettingsError
-from config.routes import Condition, Match, Peer, Route
+from config.routes import Condition, Match, Route
+from config.tls import TlsSettings
 
 __all__ = [
     "CONFIG_VARIABLE",
+    "AccessSettings",
     "AeTitle",
     "Condition",
     "DeliverySettings",
     "EngineSettings",
+    "LimitSettings",
     "LogSettings",
     "Match",
     "NodeSettings",
@@ -36,5 +42,6 @@ __all__ = [
     "Settings",
     "SettingsError",
     "StepSettings",
+    "TlsSettings",
     "load_settings",
 ]

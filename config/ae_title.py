@@ -66,7 +66,7 @@ def parse_host(text: str) -> str:
     ValueError
         The text is neither.
     """
-    if _HOST_NAME.fullmatch(text) or _is_ip_address(text):
+    if _HOST_NAME.fullmatch(text) or is_ip_address(text):
         return text
     raise ValueError(
         "a host is a name such as pacs.example.org or an address such as 192.0.2.7 or 2001:db8::7, "
@@ -132,7 +132,8 @@ def _unbracketed(host: str) -> str:
     return host
 
 
-def _is_ip_address(text: str) -> bool:
+def is_ip_address(text: str) -> bool:
+    """Whether the text is an IPv4 or IPv6 address, without brackets."""
     try:
         ipaddress.ip_address(text)
     except ValueError:

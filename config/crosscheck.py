@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from config.crosscheck_access import check_access
 from config.explain import explain, suggestion
 from config.problems import Location, Problem, RawSettings
 from pipeline.algorithms import registry
@@ -32,7 +33,7 @@ def read_parameters(algorithm: Algorithm, given: Mapping[str, Any]) -> Any:
 
 def cross_check(raw: RawSettings) -> tuple[Problem, ...]:
     """Everything that is wrong between the tables of the settings."""
-    return (*_check_steps(raw), *_check_names(raw), *_check_routes(raw))
+    return (*_check_steps(raw), *_check_names(raw), *_check_routes(raw), *check_access(raw))
 
 
 def _check_steps(raw: RawSettings) -> Iterator[Problem]:
@@ -41,7 +42,7 @@ def _check_steps(raw: RawSettings) -> Iterator[Problem]:
     except (ImportError, AttributeError) as error:
         yield raw.absence(("pipelines",), f"an installed algorithm does not load: {error}")
         return
-    for name, pipeline in _table(raw.values.get("pipelines")).items():
+    for name, pipeline in raw.table("pipelines").items():
         for index, step in _tables(_table(pipeline).get("steps")):
             yield from _check_step(step, known, raw, ("pipelines", name, "steps", index))
 
@@ -77,8 +78,8 @@ def _check_names(raw: RawSettings) -> Iterator[Problem]:
 
 
 def _check_routes(raw: RawSettings) -> Iterator[Problem]:
-    pipelines = _table(raw.values.get("pipelines"))
-    peers = _table(raw.values.get("peers"))
+    pipelines = raw.table("pipelines")
+    peers = raw.table("peers")
     for index, route in _tables(raw.values.get("routes")):
         for at, name in _texts(route.get("pipelines")):
             if name not in pipelines:

@@ -4,6 +4,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from config.access import AccessSettings
+from config.arrays import Array
+from config.limits import LimitSettings
 from config.node import (
     DeliverySettings,
     EngineSettings,
@@ -11,9 +14,11 @@ from config.node import (
     NodeSettings,
     ResultsSettings,
 )
+from config.peers import Peer
 from config.rebuild import RebuildSettings
-from config.routes import Array, Peer, Route
+from config.routes import Route
 from config.section import Name, Section
+from config.tls import TlsSettings
 
 
 class StepSettings(Section):
@@ -47,7 +52,16 @@ class Settings(Section):
     """
 
     node: NodeSettings = NodeSettings()
-    """The node's own address, processes and limits."""
+    """The node's own address and processes."""
+
+    limits: LimitSettings = LimitSettings()
+    """What a peer may take of this node."""
+
+    access: AccessSettings = AccessSettings()
+    """Whose associations are accepted."""
+
+    tls: TlsSettings = TlsSettings()
+    """Where the node listens with TLS, and its certificates."""
 
     engine: EngineSettings = EngineSettings()
     """Where jobs run and what they may take."""

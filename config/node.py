@@ -1,32 +1,18 @@
-"""The node itself: its address, its limits, its workers, its results and its log."""
+"""The node itself: its address, its workers, its results and its log."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from platformdirs import user_data_path
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from config.ae_title import AeTitle, Host, Title
-from config.section import Section, Wording
-
-_STATE = "an absolute path, or one that begins with ~/"
-
-
-def _absolute(value: object) -> object:
-    """Expand ``~`` and refuse a path whose meaning hangs on the working directory."""
-    if not isinstance(value, str | Path):
-        return value
-    try:
-        path = Path(value).expanduser()
-    except RuntimeError as error:
-        raise ValueError("the home folder that ~ stands for is unknown") from error
-    if not path.is_absolute() or "\0" in str(path):
-        raise ValueError(f"must be {_STATE}")
-    return path
+from config.paths import AbsolutePath
+from config.section import Section
 
 
 class NodeSettings(Section):
-    """The table ``[node]``: address, processes and limits of the receiving side."""
+    """The table ``[node]``: address and processes of the receiving side."""
 
     ae_title: Title = AeTitle("HOUNSFIELD")
     """AE title of this node."""
@@ -37,26 +23,14 @@ class NodeSettings(Section):
     port: int = Field(default=11112, ge=0, le=65535)
     """TCP port to listen on; 0 takes any free port."""
 
-    state: Annotated[Path | None, BeforeValidator(_absolute), Wording(_STATE)] = None
+    plaintext: bool = True
+    """Whether `port` is listened on at all: without TLS, so that anyone on the way can read."""
+
+    state: AbsolutePath | None = None
     """Folder of received instances, ledger and results; without it the user's data folder."""
 
     receivers: int = Field(default=2, ge=1, le=16)
     """Receiving processes that share the port."""
-
-    require_called_ae_title: bool = True
-    """Whether associations that call another AE title than ours are rejected."""
-
-    maximum_associations: int = Field(default=50, ge=1, le=1000)
-    """Associations at one time in each receiving process; further ones are rejected."""
-
-    maximum_pdu_bytes: int = Field(default=131072, ge=4096, le=16777216)
-    """Largest PDU we receive, in bytes."""
-
-    network_timeout_s: float = Field(default=60.0, gt=0, le=3600)
-    """Longest silence of a peer before its association is aborted, in seconds."""
-
-    free_space_reserve_mb: int = Field(default=512, ge=0)
-    """Free space on the state folder's disk below which instances are refused, in MiB."""
 
     @property
     def state_folder(self) -> Path:
@@ -108,8 +82,16 @@ class ResultsSettings(Section):
     content_qualification: Literal["RESEARCH", "PRODUCT", "SERVICE"] = "RESEARCH"
     """Content Qualification (0018,9004)."""
 
+    notice: str = Field(default="Not for diagnosis", max_length=80)
+    """What summary pictures and notes say of their use; empty says nothing."""
+
     first_series_number: int = Field(default=9000, ge=1, le=2_000_000_000)
-    """Series Number (0020,0011) of a pipeline's first result; each further one takes the next."""
+    """Series Number (0020,0011) that the blocks of all algorithms are counted from."""
+
+    series_number_offsets: dict[str, Annotated[int, Field(ge=0, le=1_000_000)]] = Field(
+        default_factory=dict
+    )
+    """Where the block of an algorithm begins after it, for those that shall not keep their own."""
 
 
 class LogSettings(Section):

@@ -72,6 +72,13 @@ class RawSettings:
     values: Mapping[str, Any]
     variables: Mapping[Location, str] = field(default_factory=dict)
 
+    def table(self, *keys: str) -> Mapping[str, Any]:
+        """The table at these keys; an empty one where there is none, or something else."""
+        found: object = self.values
+        for key in keys:
+            found = found.get(key) if isinstance(found, Mapping) else None
+        return found if isinstance(found, Mapping) else {}
+
     def problem(self, location: Location, value: object, message: str) -> Problem:
         """A problem with a value that was given at a location."""
         return Problem(self._place(location), shown(value), message)

@@ -1,48 +1,22 @@
-"""Peers, and the routes that lead a series to pipelines and their results to destinations."""
+"""The routes that lead a series to pipelines and their results to destinations."""
 
 import re
 import warnings
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydicom.datadict import dictionary_VR, keyword_dict
 
-from config.ae_title import Host, PeerAddress, Title
+from config.ae_title import Title
+from config.arrays import Array, OneOrMore
 from config.section import Name, Section, Wording
 
 _NUMBER_VRS = frozenset({"DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "US or SS", "UV"})
 _TEXT_VRS = frozenset(
     {"AE", "AS", "CS", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"}
 )
-_ONE_OR_MORE = "text, or an array of at least 1 item"
 _MODALITY = re.compile(r"[A-Z0-9_ ]{1,16}")
-
-
-class Peer(Section):
-    """A table ``[peers.NAME]``: another DICOM node."""
-
-    ae_title: Title
-    """AE title of the peer."""
-
-    host: Host
-    """Host name or IP address of the peer."""
-
-    port: int = Field(ge=1, le=65535)
-    """TCP port of the peer."""
-
-    role: Literal["destination", "sender", "both"] = "destination"
-    """Whether the peer is sent results, sends us instances, or both."""
-
-    @property
-    def address(self) -> PeerAddress:
-        """Where the peer listens."""
-        return PeerAddress(self.ae_title, self.host, self.port)
-
-    @property
-    def receives_results(self) -> bool:
-        """Whether a route may name the peer as a destination."""
-        return self.role in {"destination", "both"}
 
 
 def _check_keyword(keyword: str) -> str:
@@ -116,32 +90,13 @@ def _check_modality(text: str) -> str:
     )
 
 
-Item = TypeVar("Item")
 ModalityName = Annotated[str, AfterValidator(_check_modality)]
-
-
-def _listed(value: Any) -> Any:
-    """Let a single text stand for an array of one."""
-    if isinstance(value, str):
-        return (value,)
-    if isinstance(value, list | tuple):
-        return value
-    raise ValueError(f"must be {_ONE_OR_MORE}")
 
 
 def _check_once(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(names)) == len(names):
         return names
     raise ValueError("must name each only once")
-
-
-Array = Annotated[tuple[Item, ...], Field(strict=False)]
-OneOrMore = Annotated[
-    tuple[Item, ...],
-    Field(strict=False, min_length=1),
-    BeforeValidator(_listed),
-    Wording(_ONE_OR_MORE),
-]
 
 
 class Match(Section):

@@ -14,8 +14,11 @@ _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not
 _PATIENCE_S = 8
 
 
-def own_address() -> PeerAddress:
-    """Where the node of this container answers.
+def echo_arguments() -> list[str]:
+    """What ``hounsfield echo`` is asked so that it verifies the node of this container.
+
+    Where the node takes nothing without TLS, with TLS: as the node's certificate is hardly made
+    out to a loopback address, its host is not compared.
 
     Raises
     ------
@@ -23,12 +26,17 @@ def own_address() -> PeerAddress:
         The settings, changed since the node started, cannot be used any more.
     """
     file = os.environ.get(CONFIG_VARIABLE)
-    node = load_settings(Path(file) if file else None).node
-    return PeerAddress(node.ae_title, _EVERY_ADDRESS.get(node.host, node.host), node.port)
+    settings = load_settings(Path(file) if file else None)
+    node, tls_port = settings.node, settings.tls.port
+    host = _EVERY_ADDRESS.get(node.host, node.host)
+    calling = ["--calling", node.ae_title]
+    if node.plaintext or tls_port is None:
+        return [str(PeerAddress(node.ae_title, host, node.port)), *calling]
+    return [str(PeerAddress(node.ae_title, host, tls_port)), *calling, "--tls", "--any-host"]
 
 
 if __name__ == "__main__":
     try:
-        main(["echo", str(own_address()), "--timeout", str(_PATIENCE_S)])
+        main(["echo", *echo_arguments(), "--timeout", str(_PATIENCE_S)])
     except SettingsError as error:
         sys.exit(str(error))

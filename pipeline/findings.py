@@ -68,6 +68,58 @@ class LabelMap:
     description: str
     remarks: tuple[str, ...] = ()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no voxel belongs to any segment: looked for, and not found."""
+        return not self.labels.any()
+
+    def has_voxels_of(self, number: int) -> bool:
+        """Whether any voxel belongs to the segment of this number."""
+        return any((plane == number).any() for plane in self.labels)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ProbabilityMap:
+    """How likely each voxel of the source volume belongs to each segment.
+
+    Parameters
+    ----------
+    name
+        Short and stable within its algorithm; goes into UIDs. Its label map has the same.
+    probabilities
+        float32 (segment, slice, row, column), 0 to 1, on the source's grid; number n is at n - 1.
+    segments
+        In the order of their numbers.
+    description
+        A few words for the series list.
+    remarks
+        What a reader of the result must know; a sentence each.
+    """
+
+    name: str
+    probabilities: npt.NDArray[np.float32]
+    segments: tuple[Segment, ...]
+    description: str
+    remarks: tuple[str, ...] = ()
+
+    def label_map(self, threshold: float = 0.5) -> LabelMap:
+        """Give each voxel to its most likely segment, where that is likely enough.
+
+        Parameters
+        ----------
+        threshold
+            The least probability of a voxel of a segment. Of equally likely segments the first
+            one has it.
+        """
+        labels = np.zeros(self.probabilities.shape[1:], np.uint8)
+        below = np.nextafter(np.float32(threshold), np.float32(-np.inf))
+        for index, plane in enumerate(labels):
+            highest = np.full(plane.shape, below)
+            for segment, likely in zip(self.segments, self.probabilities[:, index], strict=True):
+                np.copyto(plane, segment.number, where=likely > highest)
+                np.maximum(highest, likely, out=highest)
+        return LabelMap(self.name, labels, self.segments, self.description, self.remarks)
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class DerivedVolume:
@@ -183,5 +235,5 @@ class MeasurementGroup:
     measurements: tuple[Measurement, ...]
 
 
-ImageFinding = LabelMap | DerivedVolume | RotatingProjection
+ImageFinding = LabelMap | ProbabilityMap | DerivedVolume | RotatingProjection
 Finding = ImageFinding | MeasurementGroup

@@ -13,6 +13,7 @@ class _Entry(NamedTuple):
 
 _COMMANDS = {
     "brain-mask": _Entry("brain_mask", "Find the brain in NIfTI volumes."),
+    "certs": _Entry("certs", "Make certificates to try TLS with."),
     "check-config": _Entry("check_config", "Check a settings file."),
     "demo": _Entry("demo", "Show the whole way on this machine."),
     "echo": _Entry("echo", "Verify a peer by C-ECHO."),
@@ -23,6 +24,7 @@ _COMMANDS = {
     "mip": _Entry("mip", "Make sliding projections of NIfTI volumes."),
     "phantom": _Entry("phantom", "Write a chest phantom, to send by hand."),
     "prepare": _Entry("prepare", "Prepare DICOM cases for the grt123 networks."),
+    "rejected": _Entry("rejected", "List rejected associations, and why."),
     "retry": _Entry("retry", "Run a job again."),
     "run": _Entry("run", "Run a pipeline on a folder of DICOM files."),
     "serve": _Entry("serve", "Run the node."),

@@ -23,6 +23,7 @@ from scp.ledger.outbox import (
 )
 from scp.send import AssociationError, NothingAcceptedError, ResultFileError, StoreAssociation
 from scp.status import is_delivered, is_transient
+from scp.tls_client import ClientTls
 
 _BATCH = 1000
 _JITTER = 0.1
@@ -48,6 +49,8 @@ class Courier:
         Set when the node stops: the courier ends after the instance under way.
     clock
         The present time.
+    tls
+        How TLS is spoken with the destination; None speaks without.
 
     Notes
     -----
@@ -63,6 +66,7 @@ class Courier:
     results_folder: Path
     stopping: Event
     clock: Callable[[], datetime]
+    tls: ClientTls | None = None
 
     def tick(self, now: datetime) -> None:
         """Send what is due."""
@@ -73,7 +77,12 @@ class Courier:
         classes = sorted({item.sop_class_uid for item in due})
         try:
             with StoreAssociation(
-                self.calling_ae_title, self.peer.address, classes, self.settings.timeout_s
+                self.calling_ae_title,
+                self.peer.address,
+                classes,
+                self.settings.timeout_s,
+                self.peer.dialect.transfer_syntax_uid,
+                tls=self.tls,
             ) as association:
                 sent = self._send_all(association, due)
         except NothingAcceptedError as error:

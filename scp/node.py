@@ -1,7 +1,5 @@
 """The node: receivers, collector, engine and couriers, started and stopped in order."""
 
-import errno
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,23 +10,28 @@ from datetime import UTC, datetime
 import structlog
 
 from config import Settings
+from scp.certificates.check import check_tls_files
+from scp.certificates.watch import INTERVAL_S as CERTIFICATES_INTERVAL_S
+from scp.certificates.watch import CertificateWatch
 from scp.collect import Collector
 from scp.deliver import Courier, set_aside_strangers
 from scp.engine.cluster import EmbeddedCluster
 from scp.engine.engine import Engine
 from scp.ledger import Ledger, LedgerError
 from scp.periodic import PeriodicThread
+from scp.ports import listening_ports, wait_for_port
 from scp.receive.process import ReceiverProcess, ReceiverStartError
+from scp.receive.slots import SlotTable
 from scp.recover import index_unknown, reconcile
 from scp.spool import Spool
 from scp.state_folder import StateFolder
+from scp.tls_client import ClientTls
 
 _COLLECT_INTERVAL_S = 0.2
 _ENGINE_INTERVAL_S = 0.1
 _DELIVER_INTERVAL_S = 0.25
 _SUPERVISE_INTERVAL_S = 0.2
 _RESTART_PAUSE_S = 5.0
-_PORT_PATIENCE_S = 10.0
 _STOP_TIMEOUT_S = 2.0
 
 log = structlog.get_logger()
@@ -49,7 +52,7 @@ class Node:
     Resource handling: `run` holds the state folder's lock, starts everything from the durable end
     to the open door (ledger, spool, engine, couriers, collector, receivers) and stops it the
     other way round. Error handling: what prevents a start is raised as StateFolderError,
-    LedgerError or ReceiverStartError; after the start nothing is.
+    TlsFilesError, PortError, LedgerError or ReceiverStartError; after the start nothing is.
     """
 
     settings: Settings
@@ -57,6 +60,10 @@ class Node:
     _stopping: threading.Event = field(default_factory=threading.Event)
     _receivers: list[ReceiverProcess] = field(default_factory=list)
     _awake_since: datetime = _NOT_YET
+    _slots: SlotTable = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._slots = SlotTable.create(self.settings.limits, self.settings.node.receivers)
 
     def ask_to_stop(self) -> None:
         """End `run` soon; takes no lock, so that a signal handler may call it."""
@@ -68,7 +75,7 @@ class Node:
         folder.prepare()
         with ExitStack() as stack:
             stack.enter_context(folder.locked())
-            self._wait_for_port()
+            self._check_doors()
             ledger = Ledger(folder.ledger)
             stack.callback(ledger.close)
             ledger.migrate()
@@ -111,6 +118,7 @@ class Node:
             *self._couriers(folder, ledger),
             ("engine", engine.tick, _ENGINE_INTERVAL_S),
             ("collect", collector.tick, _COLLECT_INTERVAL_S),
+            ("certificates", CertificateWatch(self.settings.tls).tick, CERTIFICATES_INTERVAL_S),
         ]
         threads = [PeriodicThread(*each, self._stopping) for each in ticks]
         for thread in threads:
@@ -140,6 +148,7 @@ class Node:
                     results_folder=folder.results,
                     stopping=self._stopping,
                     clock=_now,
+                    tls=ClientTls.to(peer, self.settings.tls),
                 )
                 ticks.append((f"deliver {name}", courier.tick, _DELIVER_INTERVAL_S))
         return ticks
@@ -160,8 +169,10 @@ class Node:
         """The receiver processes; all share the port of the first."""
         port = self.settings.node.port
         try:
-            for _ in range(self.settings.node.receivers):
-                self._receivers.append(ReceiverProcess.start(self.settings, port))
+            for row in range(self.settings.node.receivers):
+                self._receivers.append(
+                    ReceiverProcess.start(self.settings, port, slots=self._slots, row=row)
+                )
                 port = self._receivers[0].port
             yield
         finally:
@@ -191,33 +202,22 @@ class Node:
         self._awake_since = _NOT_YET
         spool.discard_temporaries(dead.process.pid)
         index_unknown(spool, ledger)
-        self._receivers[index] = ReceiverProcess.start(self.settings, dead.port)
+        self._slots.clear(index)
+        self._receivers[index] = ReceiverProcess.start(
+            self.settings, dead.port, slots=self._slots, row=index
+        )
         self._awake_since = _now()
 
-    def _wait_for_port(self) -> None:
-        """Raise where another program has the port.
+    def _check_doors(self) -> None:
+        """Whether the ports and certificates can be used, before anything is opened.
 
-        Receivers share the port among themselves, so binding alone would not tell that a stranger
-        shares it too. The receivers of a node that was just killed are given time to go.
+        Raises
+        ------
+        PortError
+            A port cannot be listened on.
+        TlsFilesError
+            A file of the TLS settings cannot be used.
         """
-        node = self.settings.node
-        deadline = time.monotonic() + _PORT_PATIENCE_S
-        while (error := _binding_error(node.host, node.port)) is not None:
-            waiting_helps = error.errno == errno.EADDRINUSE and time.monotonic() < deadline
-            if self._asked_to_stop or not waiting_helps:
-                raise ReceiverStartError(
-                    f"{node.host}:{node.port} cannot be bound: {error.strerror}. Choose another "
-                    "node.port or node.host, or stop the program that has it."
-                ) from error
-            time.sleep(_SUPERVISE_INTERVAL_S)
-
-
-def _binding_error(host: str, port: int) -> OSError | None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            return error
-    return None
+        check_tls_files(self.settings.tls, _now())
+        for port in listening_ports(self.settings):
+            wait_for_port(port, lambda: self._asked_to_stop)

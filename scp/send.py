@@ -7,18 +7,20 @@ from typing import Self
 
 import pydicom
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import _config, evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.events import Event
+from pynetdicom.presentation import build_context
 
 from config import PeerAddress
 from pipeline.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from scp.receive.contexts import VERIFICATION
 from scp.status import Status
+from scp.tls_client import ClientContext, ClientTls
+from scp.transcode import in_accepted_syntax, offers
 
-_LITTLE_ENDIAN = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 _MAXIMUM_PDU_BYTES = 131072
 
 
@@ -47,8 +49,10 @@ class StoreAssociation:
         Those of the instances that will be sent; no others are proposed.
     timeout_s
         Longest silence of the peer before it counts as lost.
-    transfer_syntaxes
-        Proposed for every class.
+    preferred_syntax
+        Transfer syntax that images are offered in first; plain ones always too.
+    tls
+        How TLS is spoken with the peer; None speaks without.
 
     Raises
     ------
@@ -62,16 +66,23 @@ class StoreAssociation:
         peer: PeerAddress,
         sop_classes: Sequence[str],
         timeout_s: float,
-        transfer_syntaxes: Sequence[str] = _LITTLE_ENDIAN,
+        preferred_syntax: str = ExplicitVRLittleEndian,
+        *,
+        tls: ClientTls | None = None,
     ) -> None:
         self._entity = _entity(calling_ae_title, timeout_s)
-        for sop_class in sop_classes:
-            self._entity.add_requested_context(sop_class, list(transfer_syntaxes))
+        self._entity.requested_contexts = [
+            build_context(sop_class, syntaxes)
+            for sop_class in sop_classes
+            for syntaxes in offers(sop_class, preferred_syntax)
+        ]
+        self._preferred_syntax = preferred_syntax
         self._peer = peer
+        self._tls = tls
         self._association: Association | None = None
 
     def __enter__(self) -> Self:
-        self._association = _associate(self._entity, self._peer)
+        self._association = _associate(self._entity, self._peer, self._tls)
         return self
 
     def __exit__(
@@ -103,15 +114,17 @@ class StoreAssociation:
         """
         if self._association is None or not self._association.is_established:
             raise AssociationError(f"the association with {self._peer} is not open")
-        if not self._accepts(sop_class_uid):
+        accepted = self._accepted_for(sop_class_uid)
+        if not accepted:
             return Status.SOP_CLASS_NOT_SUPPORTED
         try:
             dataset = pydicom.dcmread(path)
         except (OSError, InvalidDicomError) as error:
             raise ResultFileError(f"{path.name} cannot be read ({type(error).__name__})") from error
         try:
-            response = self._association.send_c_store(dataset)
-        except (AttributeError, TypeError, ValueError) as error:
+            sent = in_accepted_syntax(dataset, accepted, self._preferred_syntax)
+            response = self._association.send_c_store(sent)
+        except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
             raise ResultFileError(f"{path.name} cannot be encoded for {self._peer}") from error
         except (RuntimeError, OSError) as error:
             raise AssociationError(f"the association with {self._peer} broke") from error
@@ -119,13 +132,20 @@ class StoreAssociation:
             raise AssociationError(f"{self._peer} broke off or did not answer in time")
         return int(response.Status)
 
-    def _accepts(self, sop_class_uid: str) -> bool:
+    def _accepted_for(self, sop_class_uid: str) -> list[str]:
+        """The transfer syntaxes in which the peer takes a SOP Class."""
         contexts = self._association.accepted_contexts if self._association else []
-        return any(context.abstract_syntax == sop_class_uid for context in contexts)
+        return [
+            str(context.transfer_syntax[0])
+            for context in contexts
+            if context.abstract_syntax == sop_class_uid
+        ]
 
 
-def echo(calling_ae_title: str, peer: PeerAddress, timeout_s: float) -> None:
-    """Verify a peer by C-ECHO.
+def echo(
+    calling_ae_title: str, peer: PeerAddress, timeout_s: float, tls: ClientTls | None = None
+) -> None:
+    """Verify a peer by C-ECHO, with TLS where it is given.
 
     Raises
     ------
@@ -134,7 +154,7 @@ def echo(calling_ae_title: str, peer: PeerAddress, timeout_s: float) -> None:
     """
     entity = _entity(calling_ae_title, timeout_s)
     entity.add_requested_context(VERIFICATION)
-    association = _associate(entity, peer)
+    association = _associate(entity, peer, tls)
     try:
         response = association.send_c_echo()
     except (RuntimeError, ValueError) as error:
@@ -159,7 +179,7 @@ def _entity(calling_ae_title: str, timeout_s: float) -> ApplicationEntity:
     return entity
 
 
-def _associate(entity: ApplicationEntity, peer: PeerAddress) -> Association:
+def _associate(entity: ApplicationEntity, peer: PeerAddress, tls: ClientTls | None) -> Association:
     def limit_waiting(event: Event) -> None:
         # pynetdicom takes the timeout off after connecting: a peer that never reads would
         # hold the sender for ever
@@ -167,19 +187,32 @@ def _associate(entity: ApplicationEntity, peer: PeerAddress) -> Association:
         if transport is not None and transport.socket is not None:
             transport.socket.settimeout(entity.network_timeout)
 
+    context = None if tls is None else _tls_context(tls, peer)
     association = entity.associate(
         peer.host,
         peer.port,
         ae_title=peer.ae_title,
         max_pdu=_MAXIMUM_PDU_BYTES,
         evt_handlers=[(evt.EVT_CONN_OPEN, limit_waiting)],
+        tls_args=None if context is None else (context, peer.host),
     )
     if association.is_established:
         return association
-    raise _failure(association, peer)
+    raise _failure(association, peer, context)
 
 
-def _failure(association: Association, peer: PeerAddress) -> AssociationError:
+def _tls_context(tls: ClientTls, peer: PeerAddress) -> ClientContext:
+    try:
+        return tls.context()
+    except OSError as error:
+        raise AssociationError(f"no TLS with {peer}: our files cannot be used: {error}") from error
+
+
+def _failure(
+    association: Association, peer: PeerAddress, context: ClientContext | None
+) -> AssociationError:
+    if context is not None and context.failure:
+        return AssociationError(f"no TLS with {peer}: {context.failure}")
     answer = association.acceptor.primitive
     if answer is not None and association.is_rejected:
         return AssociationError(f"{peer} rejected the association: {answer.reason_str}")

@@ -14,15 +14,19 @@ from config import Settings
 from scp.ledger import JobState, Ledger, SeriesState
 from scp.ledger.jobs import JobLine, job_lines
 from scp.ledger.series import Series, all_series
+from scp.ports import listening_ports
 from scp.state_folder import StateFolder
 
 
 def describe_settings(settings: Settings) -> str:
     """What a node would do under these settings, in a few lines."""
     node = settings.node
-    lines = [f"  node {node.ae_title} on {node.host}:{node.port}, state in {node.state_folder}"]
+    doors = " and ".join(str(port) for port in listening_ports(settings))
+    lines = [f"  node {node.ae_title} on {doors}, state in {node.state_folder}"]
+    lines += [f"  {line}" for line in _describe_access(settings)]
     lines += [
-        f"  peer {name}: {peer.address} ({peer.role})" for name, peer in settings.peers.items()
+        f"  peer {name}: {peer.address} ({peer.role}{', with TLS' if peer.tls else ''})"
+        for name, peer in settings.peers.items()
     ]
     for route in settings.routes:
         where = ", ".join(route.destinations) or "the state folder only"
@@ -31,6 +35,19 @@ def describe_settings(settings: Settings) -> str:
             f"complete after {route.quiet_time_s:g} s of quiet"
         )
     return "\n".join(lines)
+
+
+def _describe_access(settings: Settings) -> Iterator[str]:
+    """Who may send, in a sentence or two."""
+    senders = [name for name, peer in settings.peers.items() if peer.sends_instances]
+    only_peers = settings.access.callers == "peers"
+    yield f"{', '.join(senders) if only_peers else 'anyone who reaches it'} may send"
+    if settings.tls.port is not None:
+        yield f"TLS on port {settings.tls.port}: client certificates " + (
+            "not asked for"
+            if settings.tls.client_certificates == "none"
+            else settings.tls.client_certificates
+        )
 
 
 def print_jobs(settings: Settings, *, as_json: bool) -> None:

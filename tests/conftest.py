@@ -1,5 +1,6 @@
-"""Fixtures of the tests with real peers."""
+"""Fixtures of the tests with real peers, and which tests run."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,23 @@ from tests.support.opencv import stand_in_for_opencv
 from tests.support.orthanc import Orthanc, running_orthanc
 
 stand_in_for_opencv()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--slow``: also what takes long."""
+    parser.addoption(
+        "--slow", action="store_true", help="also run the tests marked slow, as CI does"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes long, unless it is asked for or this is CI."""
+    if config.getoption("--slow") or os.environ.get("CI") == "true":
+        return
+    skip = pytest.mark.skip(reason="takes long: runs with --slow, and where CI=true")
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(skip)
 
 
 @pytest.fixture

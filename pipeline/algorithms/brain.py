@@ -235,4 +235,5 @@ BRAIN = Algorithm(
     modalities=frozenset({"CT", "MR"}),
     parameters=BrainParameters,
     analyse=analyse,
+    series_number_offset=200,
 )

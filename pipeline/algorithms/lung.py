@@ -186,4 +186,5 @@ LUNGS = Algorithm(
     modalities=frozenset({"CT"}),
     parameters=LungParameters,
     analyse=analyse,
+    series_number_offset=100,
 )

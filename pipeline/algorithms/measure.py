@@ -214,7 +214,7 @@ def _measure_lung(sums: HuSums, spacing: Spacing) -> tuple[Measurement, ...]:
 def measure_brain(
     label_map: LabelMap, voxels: npt.NDArray[Any], spacing: Spacing, modality: str
 ) -> MeasurementGroup:
-    """Measure the brain: its volume and, on CT, mean and spread of HU.
+    """Measure the brain: its volume and, on CT and where there is any, mean and spread of HU.
 
     Parameters
     ----------
@@ -234,5 +234,7 @@ def measure_brain(
         measurements: tuple[Measurement, ...] = (volume(HuSums(count, 0, 0, 0), spacing),)
     else:
         (sums,) = sum_segments(labels, voxels, 1)
-        measurements = (volume(sums, spacing), mean_hu(sums), standard_deviation_hu(sums))
+        measurements = (volume(sums, spacing),)
+        if sums.voxels:
+            measurements += (mean_hu(sums), standard_deviation_hu(sums))
     return MeasurementGroup(segment.label, label_map.name, (segment.number,), measurements)

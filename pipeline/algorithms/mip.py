@@ -251,4 +251,5 @@ SLIDING_MIP = Algorithm(
     modalities=frozenset({"CT", "MR", "PT"}),
     parameters=SlidingMipParameters,
     analyse=analyse,
+    series_number_offset=300,
 )

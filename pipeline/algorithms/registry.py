@@ -35,6 +35,9 @@ class Algorithm:
         with a ``ValueError`` that says what is allowed.
     analyse
         From a volume and parameters to findings.
+    series_number_offset
+        Where the block of its results' series numbers begins after a site's first one; a multiple
+        of 100 below 1000.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Algorithm:
     modalities: frozenset[str]
     parameters: type[Any]
     analyse: "Callable[[Volume, Any], tuple[Finding, ...]]"
+    series_number_offset: int = 900
 
 
 @cache

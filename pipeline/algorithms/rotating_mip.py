@@ -276,4 +276,5 @@ ROTATING_MIP = Algorithm(
     modalities=frozenset({"CT", "MR", "PT"}),
     parameters=RotatingMipParameters,
     analyse=analyse,
+    series_number_offset=400,
 )

@@ -1,8 +1,21 @@
 """Findings said in DICOM: one series of objects per finding, the same bytes every time."""
 
 from pipeline.encode.context import ResultContext
-from pipeline.encode.dispatch import encode
+from pipeline.encode.dispatch import encode, encode_as
 from pipeline.encode.part10 import part10_bytes
-from pipeline.encode.report import EncodedLabelMap, encode_measurements
+from pipeline.encode.picture import PictureContent, encode_note, encode_picture
+from pipeline.encode.report import ReportName, encode_measurements
+from pipeline.encode.report_groups import EncodedLabelMap
 
-__all__ = ["EncodedLabelMap", "ResultContext", "encode", "encode_measurements", "part10_bytes"]
+__all__ = [
+    "EncodedLabelMap",
+    "PictureContent",
+    "ReportName",
+    "ResultContext",
+    "encode",
+    "encode_as",
+    "encode_measurements",
+    "encode_note",
+    "encode_picture",
+    "part10_bytes",
+]

@@ -9,6 +9,7 @@ from pipeline.implementation import IMPLEMENTATION_VERSION_NAME
 from pipeline.volume import Receipt
 
 MANUFACTURER = "Hounsfield"
+NOTICE = "Not for diagnosis"
 
 _UID_NAMESPACE = UUID("d77b8749-caf1-4dd9-9281-2d18d03676c0")
 
@@ -42,8 +43,15 @@ class ResultContext:
         Series Number (0020,0011).
     content_qualification
         Content Qualification (0018,9004): RESEARCH, PRODUCT or SERVICE.
+    notice
+        What a page for people says of its use; empty says nothing.
+    unicode
+        Whether all text is said in UTF-8 (ISO_IR 192), else in the source's character set where
+        that holds it.
     receipt
         How the volume was made; None where a caller has none.
+    repeat
+        How many steps of the same algorithm stand before this one in the pipeline.
     """
 
     algorithm: str
@@ -53,7 +61,10 @@ class ResultContext:
     content_time: datetime
     series_number: int
     content_qualification: str = "RESEARCH"
+    notice: str = NOTICE
+    unicode: bool = False
     receipt: Receipt | None = None
+    repeat: int = 0
 
     def __post_init__(self) -> None:
         if self.content_time.utcoffset() is None:
@@ -104,6 +115,7 @@ class ResultContext:
             self.settings_digest,
             *sorted(self.input_digests),
             *([self.phase] if self.phase else []),
+            *([f"repeat {self.repeat}"] if self.repeat else []),
             finding,
             *role,
         )

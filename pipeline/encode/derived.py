@@ -4,13 +4,15 @@ Source: PS3.3 A.3, A.4, A.21 (CT, MR, PET Image IODs), C.7.6.1 (General Image), 
 Reference).
 """
 
+from collections.abc import Sequence
+
 from pydicom.dataset import Dataset
 
 from pipeline.encode.context import ResultContext
 from pipeline.encode.image_attributes import PLACE
-from pipeline.encode.image_series import image_series, reference
+from pipeline.encode.image_series import image_series, references, source_images
+from pipeline.encode.on_demand import ImagesOnDemand
 from pipeline.encode.planes import images_in_planes, planes_across
-from pipeline.encode.values import decimal_string
 from pipeline.errors import EncodingError
 from pipeline.findings import DerivedVolume
 from pipeline.volume import Volume
@@ -18,8 +20,10 @@ from pipeline.volume import Volume
 
 def encode_derived_volume(
     finding: DerivedVolume, volume: Volume, context: ResultContext
-) -> tuple[Dataset, ...]:
+) -> Sequence[Dataset]:
     """Say a derived volume as images of the source's kind, in the order of its images.
+
+    Each image is made when it is asked for, of the finding's voxels and the source's headers.
 
     Raises
     ------
@@ -29,26 +33,37 @@ def encode_derived_volume(
     _check(finding, volume)
     if finding.axis:
         return _across_slices(finding, volume, context)
-    series = image_series(finding, volume, context, finding.voxels, finding.slab_mm)
-    series.header.SpacingBetweenSlices = decimal_string(volume.geometry.spacing.slice_mm)
+    between_mm = volume.geometry.spacing.slice_mm
+    series = image_series(
+        finding,
+        volume,
+        context,
+        finding.voxels,
+        thickness_mm=finding.slab_mm,
+        between_mm=between_mm,
+    )
     preserved = finding.locations_preserved and not volume.resampled
-    references = [reference(source, preserved=preserved) for source in volume.sources]
-    images = []
-    for index, (source, plane) in enumerate(zip(volume.sources, finding.voxels, strict=True)):
-        image = series.image(index + 1, plane, source.header, PLACE)
-        image.SourceImageSequence = [references[used] for used in finding.source_slices[index]]
-        images.append(image)
-    return tuple(images)
+    sources = volume.sources
+    items = references(sources, preserved=preserved)
+
+    def image(index: int) -> Dataset:
+        made = series.image(index + 1, finding.voxels[index], sources[index].header, PLACE)
+        used = source_images(items[number] for number in finding.source_slices[index])
+        made[used.tag] = used
+        return made
+
+    return ImagesOnDemand(range(len(sources)), image)
 
 
 def _across_slices(
     finding: DerivedVolume, volume: Volume, context: ResultContext
-) -> tuple[Dataset, ...]:
+) -> Sequence[Dataset]:
     """Images that lie across the source's slices."""
     pixels, planes = planes_across(volume.geometry, finding.voxels, finding.axis)
-    series = image_series(finding, volume, context, pixels, finding.slab_mm)
-    spacing_mm = volume.geometry.spacing.in_order[finding.axis]
-    series.header.SpacingBetweenSlices = decimal_string(spacing_mm)
+    between_mm = volume.geometry.spacing.in_order[finding.axis]
+    series = image_series(
+        finding, volume, context, pixels, thickness_mm=finding.slab_mm, between_mm=between_mm
+    )
     return images_in_planes(series, pixels, planes, volume)
 
 

@@ -6,7 +6,7 @@ from pydicom.dataset import Dataset
 
 from pipeline.encode.codes import ACQUISITION_EQUIPMENT, PROCESSING_EQUIPMENT, code_item
 from pipeline.encode.context import MANUFACTURER, ResultContext
-from pipeline.encode.values import normalised, own_text
+from pipeline.encode.values import own_text, taken, value_of
 from pipeline.findings import Code
 
 _SCANNER = (
@@ -33,19 +33,17 @@ def contributing_equipment(source: Dataset, context: ResultContext) -> list[Data
 
 def _earlier(source: Dataset) -> list[Dataset]:
     """What the source itself names."""
-    if "ContributingEquipmentSequence" not in source:
-        return []
-    element = normalised(source["ContributingEquipmentSequence"])
+    element = taken(source, "ContributingEquipmentSequence")
     return [] if element is None else list(element.value)
 
 
 def _scanner(source: Dataset) -> list[Dataset]:
     """The source's own equipment, where it names the manufacturer that an item must have."""
-    if not source.get("Manufacturer"):
+    if not value_of(source, "Manufacturer"):
         return []
     item = _item(ACQUISITION_EQUIPMENT, "Made the source images")
     for keyword in _SCANNER:
-        if source.get(keyword) and (element := normalised(source[keyword])) is not None:
+        if (element := taken(source, keyword)) is not None and not element.is_empty:
             item.add(element)
     return [item]
 

@@ -14,10 +14,12 @@ from pipeline.encode.equipment import contributing_equipment
 from pipeline.encode.receipt import add_receipt
 from pipeline.encode.values import (
     LONG_STRING,
+    UNICODE,
     character_set,
-    normalised,
     own_text,
+    taken,
     utc_offset,
+    value_of,
     values_of,
 )
 from pipeline.errors import EncodingError
@@ -28,9 +30,12 @@ _ANY_WIDTH = frozenset({"LINEAR_EXACT", "SIGMOID"})
 
 
 def copy_attributes(source: Dataset, target: Dataset, keywords: Iterable[str]) -> None:
-    """Copy what the source has of some attributes, each in the form the standard allows."""
+    """Copy what the source has of some attributes, each in the form the standard allows.
+
+    What does not decode is left out.
+    """
     for keyword in keywords:
-        if keyword in source and (element := normalised(source[keyword])) is not None:
+        if (element := taken(source, keyword)) is not None:
             target.add(element)
 
 
@@ -59,7 +64,7 @@ def copy_shared_attributes(
         keyword
         for keyword in keywords
         if keyword in first
-        and all(other.get(keyword) == first.get(keyword) for other in sources[1:])
+        and all(value_of(other, keyword) == value_of(first, keyword) for other in sources[1:])
     ]
     copy_attributes(first, target, shared)
 
@@ -83,19 +88,29 @@ class Described(Protocol):
         """A few words for the series list."""
 
 
-def document_header(finding: Described, volume: Volume, context: ResultContext) -> Dataset:
-    """All of a document that does not depend on its content.
+def document_header(
+    finding: Described, source: Dataset, context: ResultContext, keywords: Iterable[str] = ()
+) -> Dataset:
+    """All of a document, or of a page for people, that does not depend on its content.
 
-    Patient and study stay the source's; series, equipment and times are ours. A document has no
-    frame of reference, body part or image quality.
+    Patient and study stay the source's; series, equipment and times are ours. There is no frame of
+    reference.
+
+    Parameters
+    ----------
+    source
+        The header of one instance of the source series.
+    keywords
+        What is taken over of it beside patient and study.
 
     Raises
     ------
     EncodingError
         The source has no Study Instance UID.
     """
-    header = _common_header(finding, volume, context)
-    _add_character_set(header, volume.sources[0].header)
+    header = _common_header(finding, source, context)
+    copy_attributes(source, header, keywords)
+    _add_character_set(header, source, context)
     return header
 
 
@@ -120,25 +135,24 @@ def result_header(
         The source has no Study Instance UID.
     """
     source = volume.sources[0].header
-    header = _common_header(finding, volume, context)
+    header = _common_header(finding, source, context)
     copy_attributes(source, header, SERIES)
     copy_shared_attributes([item.header for item in volume.sources], header, acquisition)
-    _add_frame_of_reference(header, volume)
-    _add_inherited_image_quality(header, volume)
-    _add_character_set(header, source)
+    add_frame_of_reference(header, volume)
+    add_image_quality(header, [item.header for item in volume.sources])
+    _add_character_set(header, source, context)
     return header
 
 
-def _common_header(finding: Described, volume: Volume, context: ResultContext) -> Dataset:
+def _common_header(finding: Described, source: Dataset, context: ResultContext) -> Dataset:
     """What images and documents share; the character set follows from all text and comes last."""
-    source = volume.sources[0].header
     header = Dataset()
     copy_attributes(source, header, (*REQUIRED_OF_PATIENT_AND_STUDY, *PATIENT, *STUDY))
     fill_missing(header, REQUIRED_OF_PATIENT_AND_STUDY)
     if not header.get("StudyInstanceUID"):
         raise EncodingError(
-            f"Series {volume.series_instance_uid} has no Study Instance UID, so a result cannot "
-            "be put into its study. Send it again from a system that fills it in."
+            f"Series {value_of(source, 'SeriesInstanceUID')} has no Study Instance UID, so a "
+            "result cannot be put into its study. Send it again from a system that fills it in."
         )
     _add_series(header, finding, context)
     header.ContributingEquipmentSequence = contributing_equipment(source, context)
@@ -148,7 +162,7 @@ def _common_header(finding: Described, volume: Volume, context: ResultContext) -
     return header
 
 
-def _add_frame_of_reference(header: Dataset, volume: Volume) -> None:
+def add_frame_of_reference(header: Dataset, volume: Volume) -> None:
     """The source's frame; where it names none, one that all results of the series share."""
     source = volume.sources[0].header
     header.FrameOfReferenceUID = source.get("FrameOfReferenceUID") or uid_from(
@@ -180,13 +194,14 @@ def _series_description(description: str, author: str) -> str:
     return f"{own_text(description, room)} {signature}".strip()
 
 
-def _add_inherited_image_quality(header: Dataset, volume: Volume) -> None:
+def add_image_quality(header: Dataset, sources: Sequence[Dataset]) -> None:
     """Lossy compression and burned-in text of any slice stay with the result.
 
     Source: PS3.3 C.7.6.1.1.5 (once lossy, always lossy).
     """
-    sources = [source.header for source in volume.sources]
-    lossy = next((item for item in sources if item.get("LossyImageCompression") == "01"), None)
+    lossy = next(
+        (item for item in sources if value_of(item, "LossyImageCompression") == "01"), None
+    )
     if lossy is None:
         copy_shared_attributes(sources, header, ("LossyImageCompression",))
     else:
@@ -200,10 +215,15 @@ def _add_inherited_image_quality(header: Dataset, volume: Volume) -> None:
             ),
         )
     for keyword in ("BurnedInAnnotation", "RecognizableVisualFeatures"):
-        if any(item.get(keyword) == "YES" for item in sources):
+        if any(value_of(item, keyword) == "YES" for item in sources):
             setattr(header, keyword, "YES")
         else:
             copy_shared_attributes(sources, header, (keyword,))
+
+
+def made_at(source: Dataset, context: ResultContext) -> datetime:
+    """When a result was made, in the zone of the source's times; in UTC where it names none."""
+    return context.content_time.astimezone(utc_offset(source) or UTC)
 
 
 def _add_times(header: Dataset, source: Dataset, context: ResultContext) -> None:
@@ -214,9 +234,8 @@ def _add_times(header: Dataset, source: Dataset, context: ResultContext) -> None
     of ours would give them a meaning they never had: then none is written, and our times are in
     UTC.
     """
-    zone = utc_offset(source)
-    made = context.content_time.astimezone(zone or UTC)
-    if zone is not None:
+    made = made_at(source, context)
+    if utc_offset(source) is not None:
         header.TimezoneOffsetFromUTC = f"{made:%z}"
     for prefix in ("InstanceCreation", "Series", "Content"):
         setattr(header, f"{prefix}Date", _date(made))
@@ -231,8 +250,11 @@ def _time(moment: datetime) -> str:
     return f"{moment:%H%M%S.%f}"
 
 
-def _add_character_set(header: Dataset, source: Dataset) -> None:
-    declared = source.get("SpecificCharacterSet")
+def _add_character_set(header: Dataset, source: Dataset, context: ResultContext) -> None:
+    if context.unicode:
+        header.SpecificCharacterSet = UNICODE
+        return
+    declared = value_of(source, "SpecificCharacterSet")
     terms = list(declared) if isinstance(declared, MultiValue | list) else [declared or ""]
     chosen = character_set(terms, header)
     if chosen != [""]:

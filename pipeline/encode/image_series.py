@@ -1,15 +1,16 @@
 """What the images of a derived series share, and how one of them is made."""
 
-from collections.abc import Sequence
-from copy import copy
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy.typing as npt
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 
 from pipeline.encode.codes import SOURCE_IMAGE, code_item
 from pipeline.encode.context import ResultContext
+from pipeline.encode.encoded import encoded, encoded_items, encoded_sequence
 from pipeline.encode.header import (
     copy_attributes,
     drop_unusable_window,
@@ -29,6 +30,7 @@ from pipeline.findings import DerivedVolume, RotatingProjection
 from pipeline.volume import Frame, Volume
 
 _SHORT_TEXT = 1024
+_SOURCES = "SourceImageSequence"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -42,7 +44,7 @@ class ImageSeries:
     image_class
         Of every image.
     header
-        The attributes that are the same in every image.
+        The attributes that are the same in every image, encoded.
     form
         How values are stored.
     """
@@ -60,7 +62,7 @@ class ImageSeries:
         source: Dataset,
         keywords: Sequence[str] = (),
     ) -> Dataset:
-        """An image, but for its place and sources.
+        """An image, but for its place and sources. It shares no element that could be changed.
 
         Parameters
         ----------
@@ -73,9 +75,7 @@ class ImageSeries:
         keywords
             What it takes from there beside what images of its class take.
         """
-        image = Dataset()
-        for element in self.header:
-            image.add(copy(element))
+        image = self.header[:]
         kind = self.image_class
         copy_attributes(source, image, (*SLICE, *kind.slice_attributes, *keywords))
         drop_unusable_window(image)
@@ -88,7 +88,7 @@ class ImageSeries:
         for keyword in kind.numbered:
             setattr(image, keyword, number)
         image.SOPInstanceUID = self.context.instance_uid(self.name, number)
-        self.form.add_to(image, pixels)
+        self.form.add_pixels(image, pixels)
         set_file_meta(image)
         return image
 
@@ -98,7 +98,9 @@ def image_series(
     volume: Volume,
     context: ResultContext,
     voxels: npt.NDArray[Any],
+    *,
     thickness_mm: float,
+    between_mm: float | None = None,
 ) -> ImageSeries:
     """Begin the series of a finding.
 
@@ -108,6 +110,8 @@ def image_series(
         All of its values, the images along the first axis.
     thickness_mm
         That one image stands for.
+    between_mm
+        From one image to the next, where these are parallel.
 
     Raises
     ------
@@ -116,39 +120,62 @@ def image_series(
     """
     kind = image_class_of(volume)
     header = result_header(finding, volume, context, kind.acquisition)
-    projected = isinstance(finding, RotatingProjection) or not finding.locations_preserved
     match kind.modality:
         case "MR":
             settle_mr(header)
         case "PT":
-            settle_pet(
-                header, volume, len(voxels), reprojected=isinstance(finding, RotatingProjection)
-            )
+            reprojected = isinstance(finding, RotatingProjection)
+            settle_pet(header, volume, len(voxels), reprojected=reprojected)
     settle_laterality(header)
+    _describe(header, finding, kind, context)
+    header.SliceThickness = decimal_string(thickness_mm)
+    if between_mm is not None:
+        header.SpacingBetweenSlices = decimal_string(between_mm)
+    form = stored_form(volume, voxels)
+    form.describe(header, *voxels.shape[1:])
+    return ImageSeries(finding.name, context, kind, encoded(header), form)
+
+
+def _describe(
+    header: Dataset,
+    finding: DerivedVolume | RotatingProjection,
+    kind: ImageClass,
+    context: ResultContext,
+) -> None:
+    """What the images show, and how it came about."""
     header.SOPClassUID = kind.sop_class_uid
     header.Modality = kind.modality
+    projected = isinstance(finding, RotatingProjection) or not finding.locations_preserved
     kind_of_image = kind.projected_image_type if projected else kind.image_type
     header.ImageType = [*kind_of_image, finding.image_type]
     header.DerivationDescription = own_text(
         f"{finding.description}; {context.author}", limit=_SHORT_TEXT
     )
     header.DerivationCodeSequence = [code_item(code) for code in finding.derivation]
-    header.SliceThickness = decimal_string(thickness_mm)
-    return ImageSeries(finding.name, context, kind, header, stored_form(volume, voxels))
 
 
-def reference(source: Frame, *, preserved: bool) -> Dataset:
-    """An item of Source Image Sequence (0008,2112).
+def references(sources: Iterable[Frame], *, preserved: bool) -> list[bytes]:
+    """An item of Source Image Sequence (0008,2112) for each source slice, encoded.
 
     Parameters
     ----------
     preserved
         Whether pixels of the result lie where those of the source do.
     """
-    item = source_reference(source)
-    item.SpatialLocationsPreserved = "YES" if preserved else "NO"
-    item.PurposeOfReferenceCodeSequence = [code_item(SOURCE_IMAGE)]
-    return item
+    shared = Dataset()
+    shared.SpatialLocationsPreserved = "YES" if preserved else "NO"
+    shared.PurposeOfReferenceCodeSequence = [code_item(SOURCE_IMAGE)]
+    shared = encoded(shared)
+    items = []
+    for source in sources:
+        items.append(item := shared[:])
+        item.update(source_reference(source))
+    return encoded_items(items)
+
+
+def source_images(items: Iterable[bytes]) -> RawDataElement:
+    """Source Image Sequence (0008,2112) of some `references`."""
+    return encoded_sequence(_SOURCES, items)
 
 
 def _with_assumed(derivation: str, assumed: list[str]) -> str:

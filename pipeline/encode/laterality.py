@@ -27,7 +27,7 @@ def settle_laterality(header: Dataset) -> None:
 
     It is not allowed for a body part of which there is one.
     """
-    if header.get("BodyPartExamined") not in _UNPAIRED:
+    if str(header.get("BodyPartExamined")) not in _UNPAIRED:
         fill_missing(header, ("Laterality",))
     elif "Laterality" in header:
         del header.Laterality

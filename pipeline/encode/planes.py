@@ -3,14 +3,16 @@
 Source: PS3.3 C.7.6.2 (Image Plane).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
 
-from pipeline.encode.image_series import ImageSeries, reference
+from pipeline.encode.image_series import ImageSeries, references, source_images
+from pipeline.encode.on_demand import ImagesOnDemand
 from pipeline.encode.values import decimal_string
 from pipeline.geometry import PlaneGeometry, Vector, VolumeGeometry, is_shown_forward
 from pipeline.volume import Frame, Volume
@@ -64,7 +66,7 @@ def images_in_planes(
     pixels: npt.NDArray[Any],
     planes: Sequence[PlaneGeometry],
     volume: Volume,
-) -> tuple[Dataset, ...]:
+) -> Sequence[Dataset]:
     """The images of a series, each made of all slices of the source.
 
     The first image alone refers to them: 300 references in each of 512 coronal images take ten
@@ -81,17 +83,17 @@ def images_in_planes(
     """
     # The slice in the middle shows most of the patient: its window suits the others best.
     source = volume.sources[len(volume.sources) // 2].header
-    images = []
-    for number, (plane, content) in enumerate(
-        zip(planes, _contiguous(pixels), strict=True), start=1
-    ):
-        image = series.image(number, content, source)
-        _place(image, plane)
-        images.append(image)
-    images[0].SourceImageSequence = [
-        reference(frame, preserved=False) for frame in _instances(volume)
-    ]
-    return tuple(images)
+    used = source_images(references(_instances(volume), preserved=False))
+    plane_of = _contiguous(pixels)
+
+    def image(index: int) -> Dataset:
+        made = series.image(index + 1, plane_of(index), source)
+        _place(made, planes[index])
+        if index == 0:
+            made[used.tag] = used
+        return made
+
+    return ImagesOnDemand(range(len(planes)), image)
 
 
 def _down_and_right(geometry: VolumeGeometry, axis: int) -> tuple[int, int]:
@@ -103,10 +105,15 @@ def _down_and_right(geometry: VolumeGeometry, axis: int) -> tuple[int, int]:
     return (one, other) if first >= second else (other, one)
 
 
-def _contiguous(pixels: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
-    """Image by image; some are put together at a time, where neighbours lie side by side."""
-    for start in range(0, len(pixels), _PLANES_AT_ONCE):
-        yield from np.ascontiguousarray(pixels[start : start + _PLANES_AT_ONCE])
+def _contiguous(pixels: npt.NDArray[Any]) -> Callable[[int], npt.NDArray[Any]]:
+    """Gives image by image; some are put together at a time, where neighbours lie side by side."""
+
+    @lru_cache(maxsize=1)
+    def block(number: int) -> npt.NDArray[Any]:
+        start = number * _PLANES_AT_ONCE
+        return np.ascontiguousarray(pixels[start : start + _PLANES_AT_ONCE])
+
+    return lambda index: block(index // _PLANES_AT_ONCE)[index % _PLANES_AT_ONCE]
 
 
 def _instances(volume: Volume) -> list[Frame]:

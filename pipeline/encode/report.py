@@ -1,15 +1,16 @@
 """What was measured as a structured report: one Comprehensive 3D SR for each step of a pipeline.
 
-The tree is a Measurement Report (TID 1500) with one group of measurements (TID 1411) for each
-segment and each total. There is no image library: nobody needs a copy of 300 slices' headers to
-read a volume.
+The tree is a Measurement Report (TID 1500) with one group of measurements (TID 1411 or 1501) for
+each segment and each total. There is no image library: nobody needs a copy of 300 slices' headers
+to read a volume.
 
 Source: PS3.3 A.35.13 (Comprehensive 3D SR IOD), C.17.2 (SR Document General); PS3.16 TID 1500,
-1204, 1002, 1004, 1411, 1419 and 4019.
+1204, 1002, 1004 and 4019.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage
@@ -19,8 +20,6 @@ from pipeline.encode.content_items import (
     Relationship,
     coded_item,
     container_item,
-    number_item,
-    segment_item,
     text_item,
     uid_item,
 )
@@ -28,32 +27,29 @@ from pipeline.encode.context import ResultContext
 from pipeline.encode.header import document_header
 from pipeline.encode.part10 import set_file_meta
 from pipeline.encode.references import instance_reference
-from pipeline.errors import EncodingError
-from pipeline.findings import Code, LabelMap, Measurement, MeasurementGroup, Segment
+from pipeline.encode.report_comments import comments
+from pipeline.encode.report_groups import EncodedLabelMap, Subject, group_item, subject_of
+from pipeline.findings import MeasurementGroup
 from pipeline.volume import Volume
 
-_CONTAINS = Relationship.CONTAINS
 _MODIFIER = Relationship.HAS_CONCEPT_MODIFIER
 _CONTEXT = Relationship.HAS_OBSERVATION_CONTEXT
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class EncodedLabelMap:
-    """A label map and the Segmentation that says it."""
+class ReportName(StrEnum):
+    """What the UIDs of a report are made of: which mask objects its readers have."""
 
-    finding: LabelMap
-    segmentation: Dataset
+    ON_SEGMENTATIONS = "measurements"
+    ON_LABEL_MAP_SEGMENTATIONS = "measurements labelmap"
+    ALONE = "measurements alone"
 
 
 @dataclass(frozen=True, slots=True)
-class _Name:
-    """What UIDs and the series list call a report; a step gives no more than one."""
+class _Named:
+    """What UIDs and the series list call a report; a step gives no more than one of a name."""
 
-    name: str = "measurements"
+    name: str
     description: str = "Measurements"
-
-
-_NAME = _Name()
 
 
 def encode_measurements(
@@ -61,8 +57,12 @@ def encode_measurements(
     label_maps: Sequence[EncodedLabelMap],
     volume: Volume,
     context: ResultContext,
+    name: ReportName = ReportName.ON_SEGMENTATIONS,
 ) -> tuple[Dataset, ...]:
     """Say in one report what a step measured.
+
+    What was measured of a label map without a voxel is said in words: there is no segment to
+    refer to.
 
     Parameters
     ----------
@@ -75,6 +75,8 @@ def encode_measurements(
     context
         Who measured, from what, and when; the same as of the label maps but for the series
         number.
+    name
+        Which masks the label maps come with; reports of different names are different objects.
 
     Returns
     -------
@@ -84,17 +86,20 @@ def encode_measurements(
     Raises
     ------
     EncodingError
-        A group names a label map or segment that is not there, or a value is no number.
+        A group names a label map or segment that is not there, or a value is no number though
+        its segments have voxels.
     """
     named = {item.finding.name: item for item in label_maps}
-    subjects = [_subject(group, named, context) for group in groups]
-    report = document_header(_NAME, volume, context)
-    _add_document(report, context)
-    report.CurrentRequestedProcedureEvidenceSequence = [_evidence(report, subjects, volume)]
+    subjects = [subject_of(group, named, context) for group in groups]
+    in_words = [subject for subject in subjects if subject.encoded.finding.is_empty]
+    in_groups = [subject for subject in subjects if not subject.encoded.finding.is_empty]
+    report = document_header(_Named(name), volume.sources[0].header, context)
+    _add_document(report, context.instance_uid(name, 1))
+    report.CurrentRequestedProcedureEvidenceSequence = [_evidence(report, in_groups, volume)]
     content = [
         *_preamble(report, volume, context),
-        _measurements(report, subjects, volume, context),
-        *_comments(label_maps, context),
+        *_measurements(report, in_groups, volume, context),
+        *comments(label_maps, in_words, context),
     ]
     report.update(
         container_item(codes.MEASUREMENT_REPORT, content, relationship=None, template="1500")
@@ -103,53 +108,10 @@ def encode_measurements(
     return (report,)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Subject:
-    """A group of measurements and what they were taken of.
-
-    Parameters
-    ----------
-    segments
-        In the order of the group.
-    tracking_id, tracking_uid
-        Those of the segment; of their own where there are several.
-    """
-
-    group: MeasurementGroup
-    segmentation: Dataset
-    segments: tuple[Segment, ...]
-    tracking_id: str
-    tracking_uid: str
-
-
-def _subject(
-    group: MeasurementGroup, label_maps: dict[str, EncodedLabelMap], context: ResultContext
-) -> _Subject:
-    found = label_maps.get(group.label_map)
-    known = {segment.number: segment for segment in found.finding.segments} if found else {}
-    if found is None or not group.segments or not known.keys() >= set(group.segments):
-        raise EncodingError(
-            f"The measurements {group.label!r} are of segments {group.segments} of the label map "
-            f"{group.label_map!r}, which {context.author} did not give."
-        )
-    # A segment is tracked as the Segmentation says. No segment stands for several taken together.
-    tracking_id = f"{context.algorithm} {group.label_map} {group.label}"
-    tracking_uid = context.tracking_uid(group.label_map, *group.segments)
-    if len(group.segments) == 1:
-        (described,) = (
-            item
-            for item in found.segmentation.SegmentSequence
-            if item.SegmentNumber == group.segments[0]
-        )
-        tracking_id, tracking_uid = described.TrackingID, described.TrackingUID
-    segments = tuple(known[number] for number in group.segments)
-    return _Subject(group, found.segmentation, segments, str(tracking_id), str(tracking_uid))
-
-
-def _add_document(report: Dataset, context: ResultContext) -> None:
+def _add_document(report: Dataset, sop_instance_uid: str) -> None:
     """SOP Class, SR Document Series and SR Document General: complete, and seen by no person."""
     report.SOPClassUID = Comprehensive3DSRStorage
-    report.SOPInstanceUID = context.instance_uid(_NAME.name, 1)
+    report.SOPInstanceUID = sop_instance_uid
     report.Modality = "SR"
     report.ReferencedPerformedProcedureStepSequence = []
     report.InstanceNumber = 1
@@ -159,11 +121,13 @@ def _add_document(report: Dataset, context: ResultContext) -> None:
     report.PerformedProcedureCodeSequence = []
 
 
-def _evidence(report: Dataset, subjects: Sequence[_Subject], volume: Volume) -> Dataset:
+def _evidence(report: Dataset, subjects: Sequence[Subject], volume: Volume) -> Dataset:
     """The source series and the Segmentations, all in the study of the report."""
     sources = {source.sop_instance_uid: source for source in volume.sources}.values()
     segmentations = {
-        str(subject.segmentation.SOPInstanceUID): subject.segmentation for subject in subjects
+        str(segmentation.SOPInstanceUID): segmentation
+        for subject in subjects
+        if (segmentation := subject.encoded.segmentation) is not None
     }.values()
     evidence = Dataset()
     evidence.StudyInstanceUID = report.StudyInstanceUID
@@ -204,67 +168,14 @@ def _preamble(report: Dataset, volume: Volume, context: ResultContext) -> list[D
 
 
 def _measurements(
-    report: Dataset, subjects: Sequence[_Subject], volume: Volume, context: ResultContext
-) -> Dataset:
-    """All groups, below the algorithm that gave them."""
+    report: Dataset, subjects: Sequence[Subject], volume: Volume, context: ResultContext
+) -> Iterator[Dataset]:
+    """All groups, below the algorithm that gave them; none where there is no group."""
+    if not subjects:
+        return
     content = [
         text_item(_MODIFIER, codes.ALGORITHM_NAME, report.ManufacturerModelName),
         text_item(_MODIFIER, codes.ALGORITHM_VERSION, context.algorithm_version),
-        *(_group(subject, volume.series_instance_uid) for subject in subjects),
+        *(group_item(subject, volume.series_instance_uid, context) for subject in subjects),
     ]
-    return container_item(codes.IMAGING_MEASUREMENTS, content)
-
-
-def _group(subject: _Subject, source_series_uid: str) -> Dataset:
-    kinds = tuple(dict.fromkeys(segment.type for segment in subject.segments))
-    content = [
-        text_item(_CONTEXT, codes.TRACKING_ID, subject.tracking_id),
-        uid_item(_CONTEXT, codes.TRACKING_UID, subject.tracking_uid),
-        # A group has one finding at most, but any number of sites.
-        *(coded_item(_CONTAINS, codes.FINDING, kind) for kind in kinds if len(kinds) == 1),
-        *(
-            segment_item(_CONTAINS, codes.REFERENCED_SEGMENT, subject.segmentation, segment.number)
-            for segment in subject.segments
-        ),
-        uid_item(_CONTAINS, codes.SOURCE_SERIES, source_series_uid),
-        *(_site(kind, subject.segments) for kind in kinds),
-        *(_measurement(measurement) for measurement in subject.group.measurements),
-    ]
-    return container_item(codes.MEASUREMENT_GROUP, content, template="1411")
-
-
-def _site(kind: Code, segments: Sequence[Segment]) -> Dataset:
-    """A structure with its side, or with both where segments of both make it up."""
-    sides = {
-        segment.laterality
-        for segment in segments
-        if segment.type == kind and segment.laterality is not None
-    }
-    if len(sides) > 1:
-        sides = {codes.BILATERAL}
-    laterality = [coded_item(_MODIFIER, codes.LATERALITY, side) for side in sides]
-    return coded_item(_MODIFIER, codes.FINDING_SITE, kind, laterality)
-
-
-def _measurement(measurement: Measurement) -> Dataset:
-    """A number; a statistic of voxel values is said as their quantity with its derivation."""
-    name, details = measurement.name, []
-    quantity = codes.QUANTITIES.get(measurement.unit.value)
-    if quantity is not None and (name.value, name.scheme) in codes.STATISTICS:
-        details.append(coded_item(_MODIFIER, codes.DERIVATION, name))
-        name = quantity
-    if measurement.definition:
-        how = text_item(Relationship.INFERRED_FROM, codes.EQUATION, measurement.definition)
-        details.append(how)
-    return number_item(_CONTAINS, name, measurement.value, measurement.unit, details)
-
-
-def _comments(label_maps: Sequence[EncodedLabelMap], context: ResultContext) -> Iterator[Dataset]:
-    """What a reader must know, of the volume and of the label maps."""
-    remarks = [
-        *(context.receipt.warnings if context.receipt else ()),
-        *(remark for item in label_maps for remark in item.finding.remarks),
-    ]
-    if remarks:
-        comments = [text_item(_CONTAINS, codes.COMMENT, remark) for remark in remarks]
-        yield container_item(codes.QUALITATIVE_EVALUATIONS, comments)
+    yield container_item(codes.IMAGING_MEASUREMENTS, content)

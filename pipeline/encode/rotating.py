@@ -6,6 +6,8 @@ what it is.
 Source: PS3.3 C.7.6.2 (Image Plane), C.8.9.1 (PET Series: reprojections).
 """
 
+from collections.abc import Sequence
+
 from pydicom.dataset import Dataset
 
 from pipeline.encode.context import ResultContext
@@ -18,8 +20,10 @@ from pipeline.volume import Volume
 
 def encode_rotating_projection(
     finding: RotatingProjection, volume: Volume, context: ResultContext
-) -> tuple[Dataset, ...]:
+) -> Sequence[Dataset]:
     """Say a rotating projection as images of the source's kind, in the order of its views.
+
+    Each image is made when it is asked for, of the finding's views and the source's headers.
 
     Raises
     ------
@@ -31,5 +35,6 @@ def encode_rotating_projection(
             f"Finding {finding.name!r} has {len(finding.views)} views and {len(finding.planes)} "
             "planes to put them in."
         )
-    series = image_series(finding, volume, context, finding.views, finding.depth_mm)
+    depth_mm = finding.depth_mm
+    series = image_series(finding, volume, context, finding.views, thickness_mm=depth_mm)
     return images_in_planes(series, finding.views, finding.planes, volume)

@@ -58,15 +58,17 @@ class StoredForm:
         """The stored values of a plane (row, column): exact, or the nearest there are."""
         dtype = "<i2" if self.signed else "<u2"
         if plane.dtype.kind in "iu" and self.slope == 1 and self.intercept.is_integer():
-            return (plane.astype(np.int32) - int(self.intercept)).astype(dtype)
+            # Modulo 2^16, which is exact for all that fits 16 bits in the end.
+            stored = plane.astype("<u2")
+            stored -= np.uint16(int(self.intercept) % 2**_BITS)
+            return stored.view(dtype)
         exact = (plane.astype(np.float64) - self.intercept) / self.slope
         return np.rint(exact, out=exact).astype(dtype)
 
-    def add_to(self, target: Dataset, plane: npt.NDArray[Any]) -> None:
-        """Store a plane (row, column) of values: the attributes of PS3.3 C.7.6.3 and C.11.1."""
-        stored = self.stored(plane)
+    def describe(self, target: Dataset, rows: int, columns: int) -> None:
+        """Say how planes of this size are stored: attributes of PS3.3 C.7.6.3 and C.11.1."""
         target.SamplesPerPixel = 1
-        target.Rows, target.Columns = stored.shape
+        target.Rows, target.Columns = rows, columns
         target.BitsAllocated = _BITS
         target.BitsStored = self.bits_stored
         target.HighBit = self.bits_stored - 1
@@ -74,12 +76,16 @@ class StoredForm:
         if self.rescaled:
             target.RescaleSlope = _number_text(self.slope)
             target.RescaleIntercept = _number_text(self.intercept)
-        self._add_pixel_value(target, "SmallestImagePixelValue", int(stored.min()))
-        self._add_pixel_value(target, "LargestImagePixelValue", int(stored.max()))
         for keyword, value in zip(
             ("PixelPaddingValue", "PixelPaddingRangeLimit"), self.padding, strict=False
         ):
             self._add_pixel_value(target, keyword, value)
+
+    def add_pixels(self, target: Dataset, plane: npt.NDArray[Any]) -> None:
+        """Store a plane (row, column) of values: what differs from image to image."""
+        stored = self.stored(plane)
+        self._add_pixel_value(target, "SmallestImagePixelValue", int(stored.min()))
+        self._add_pixel_value(target, "LargestImagePixelValue", int(stored.max()))
         target.add(DataElement("PixelData", "OW", stored.tobytes()))
 
     def _nearest(self, value: float) -> float:

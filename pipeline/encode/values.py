@@ -15,10 +15,13 @@ from datetime import date, timedelta, timezone
 from typing import Any
 
 from pydicom.charset import convert_encodings, decode_bytes, encode_string, python_encoding
+from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.valuerep import TEXT_VR_DELIMS, format_number_as_ds
+
+from pipeline.elements import DAMAGED_ELEMENT_ERRORS
 
 UNICODE = "ISO_IR 192"
 LONG_STRING = 64
@@ -40,7 +43,10 @@ _LAST_HOUR_MINUTE_SECOND = ("23", "59", "60")
 _EARLIEST_OFFSET, _LATEST_OFFSET = timedelta(hours=-12), timedelta(hours=14)
 _NOT_OUR_TEXT = re.compile(r"[^\x20-\x5b\x5d-\x7e]")
 _TEXT = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
+_STRINGS = _TEXT | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"}
 _SEXES = frozenset({"M", "F", "O"})
+# pydicom reads sequences as files, and they end as files do.
+_UNDECODABLE = (*DAMAGED_ELEMENT_ERRORS, OSError)
 
 
 def date_value(text: str) -> str | None:
@@ -145,6 +151,34 @@ def normalised(element: DataElement) -> DataElement | None:
     return DataElement(element.tag, element.VR, values) if values else None
 
 
+def taken(header: Dataset, keyword: str) -> DataElement | None:
+    """What can be kept of a header's attribute.
+
+    Returns
+    -------
+    None also where it does not decode, or is of another kind than the standard says.
+    """
+    try:
+        if keyword not in header or not _is_of_kind(header[keyword], dictionary_VR(keyword)):
+            return None
+        return normalised(header[keyword])
+    except _UNDECODABLE:
+        return None
+
+
+def _is_of_kind(element: DataElement, vr: str) -> bool:
+    """Whether an element has a value representation, or another kind of text than that."""
+    return vr == element.VR or {element.VR, vr} <= _STRINGS
+
+
+def value_of(header: Dataset, keyword: str) -> Any:
+    """The value of a header's attribute; None where there is none that decodes."""
+    try:
+        return header.get(keyword)
+    except _UNDECODABLE:
+        return None
+
+
 def _clean_item(item: Dataset) -> None:
     """Drop private elements, and the item's own character set: its text is decoded already."""
     item.remove_private_tags()
@@ -168,7 +202,7 @@ def values_of(value: Any) -> list[Any]:
 
 def utc_offset(header: Dataset) -> timezone | None:
     """The zone of a header's dates and times (0008,0201), None where it does not say."""
-    match = _UTC_OFFSET.fullmatch(str(header.get("TimezoneOffsetFromUTC") or "").strip())
+    match = _UTC_OFFSET.fullmatch(str(value_of(header, "TimezoneOffsetFromUTC") or "").strip())
     if match is None:
         return None
     amount = timedelta(hours=int(match[2]), minutes=int(match[3]))

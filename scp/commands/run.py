@@ -3,13 +3,16 @@
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from config import Settings, SettingsError
-from config.assemble import build_pipeline
+from config.assemble import build_form, build_pipeline, products_of
+from config.dialect import PRESETS, Kind
+from pipeline.products import Dialect
 from scp.commands.common import EXISTING_FOLDER, FOLDER, USAGE_ERROR, settings_option, stop
-from scp.folder_run import run_folder
+from scp.folder_run import FolderRun
 from scp.log import silence_libraries
 
 
@@ -23,9 +26,22 @@ from scp.log import silence_libraries
     help="Time written into the results, such as 2026-11-21T12:00:00+01:00; without it the present "
     "one. The same files, settings and time give the same bytes, here and on a node.",
 )
+@click.option(
+    "--kind",
+    "kinds",
+    type=click.Choice(get_args(Kind)),
+    multiple=True,
+    help="A kind of result to make; give it once for each. Without it: seg, series, sr.",
+)
 @settings_option
 def command(
-    folder: Path, out: Path, pipeline_name: str, content_time: str | None, settings: Settings
+    *,
+    folder: Path,
+    out: Path,
+    pipeline_name: str,
+    content_time: str | None,
+    kinds: tuple[Kind, ...],
+    settings: Settings,
 ) -> None:
     """Run a pipeline on a FOLDER of DICOM files and write the results into OUT.
 
@@ -40,7 +56,9 @@ def command(
         stop(str(error), USAGE_ERROR)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        good = run_folder(folder, out, pipeline, moment)
+        products = products_of(kinds or PRESETS["standard"])
+        dialect = Dialect(products, build_form(settings))
+        good = FolderRun(pipeline, dialect, moment).on(folder, out)
     except OSError as error:
         stop(f"{error.filename}: {error.strerror}")
     if not good:

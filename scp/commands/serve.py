@@ -13,10 +13,20 @@ from scp.ledger import LedgerError
 from scp.log import configure_logging
 from scp.node import Node
 from scp.own_packages import ForeignPackageError, check_import_names
+from scp.ports import PortError
 from scp.receive.process import ReceiverStartError
 from scp.state_folder import StateFolderError
+from scp.tls import TlsFilesError
 
 _PRIVATE = 0o077
+_PREVENTED = (
+    ForeignPackageError,
+    StateFolderError,
+    TlsFilesError,
+    PortError,
+    LedgerError,
+    ReceiverStartError,
+)
 
 
 @click.command("serve")
@@ -38,7 +48,7 @@ def command(context: click.Context, settings: Settings) -> None:
     try:
         check_import_names()
         node.run()
-    except (ForeignPackageError, StateFolderError, LedgerError, ReceiverStartError) as error:
+    except _PREVENTED as error:
         stop(f"Hounsfield cannot start: {error}")
     except OSError as error:
         stop(f"Hounsfield cannot start: {error.filename}: {error.strerror}")

@@ -75,6 +75,12 @@ def draw_pictures(
     return paths
 
 
+def save_page(page: Path, out: Path) -> Path:
+    """Save the summary picture that arrived as a file that any viewer opens; return its path."""
+    Image.fromarray(pydicom.dcmread(page).pixel_array).save(out)
+    return out
+
+
 def _read_slices(paths: Sequence[Path]) -> Slices:
     datasets = [pydicom.dcmread(path) for path in paths]
     datasets.sort(key=lambda dataset: float(dataset.ImagePositionPatient[2]))

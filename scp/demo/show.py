@@ -21,7 +21,7 @@ from rich.table import Table
 from config import AeTitle, PeerAddress
 from pipeline.phantom import chest_phantom, write_phantom
 from scp.demo import DemoError
-from scp.demo.pictures import draw_pictures
+from scp.demo.pictures import draw_pictures, save_page
 from scp.demo.stand_in import AE_TITLE, StandInPacs
 from scp.demo.watch import JobWatch, free_port
 from scp.ledger.series import ReceivedInstance
@@ -32,7 +32,7 @@ from scp.status import is_delivered
 
 _CT = "1.2.840.10008.5.1.4.1.1.2"
 _SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
-_EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _NODE_AE_TITLE = "HOUNSFIELD"
 _QUIET_TIME_S = 3.0
 _DEADLINE_S = 600.0
@@ -45,7 +45,10 @@ _SETTINGS = """\
 ae_title = "{ae_title}"
 port = {port}
 state = "{state}"
-free_space_reserve_mb = 64
+
+[limits]
+free_space_mb = 64
+free_space_percent = 0
 
 [log]
 format = "json"
@@ -54,6 +57,7 @@ format = "json"
 ae_title = "{pacs_ae_title}"
 host = "127.0.0.1"
 port = {pacs_port}
+dialect = {{ kinds = ["seg", "series", "sr", "picture"] }}
 
 [[pipelines.chest.steps]]
 algorithm = "lungs"
@@ -205,7 +209,7 @@ def _await_node(
 
 def _send(stage: _Stage, paths: list[Path], peer: PeerAddress) -> None:
     try:
-        with StoreAssociation("DEMO", peer, [_CT], 30.0, [_EXPLICIT_LITTLE_ENDIAN]) as association:
+        with StoreAssociation("DEMO", peer, [_CT], 30.0) as association:
             for done, path in enumerate(paths, start=1):
                 status = association.send(path, _CT)
                 if not is_delivered(status):
@@ -237,7 +241,7 @@ def _follow(
             break
         job.say(watch.stage())
     job.reach(1, 1)
-    job.say("lungs, MIP and measurements")
+    job.say("lungs, MIP, measurements and a summary")
     delivery = stage("deliver to the PACS")
     for _ in _until_deadline(node, "the results to be delivered", folder):
         delivered, total = watch.delivered()
@@ -280,11 +284,16 @@ def _list(console: Console, arrived: list[tuple[ReceivedInstance, Path]]) -> Non
 def _draw(
     folder: Path, source: list[Path], arrived: list[tuple[ReceivedInstance, Path]]
 ) -> list[Path]:
-    segmentations = [path for row, path in arrived if row.sop_class_uid == _SEGMENTATION]
-    projections = [path for row, path in arrived if row.sop_class_uid == _CT]
-    if len(segmentations) != 1 or not projections:
-        raise DemoError(f"the PACS has {len(segmentations)} SEG and {len(projections)} CT results")
-    return draw_pictures(source, segmentations[0], projections, folder)
+    by_class: dict[str, list[Path]] = defaultdict(list)
+    for row, path in arrived:
+        by_class[row.sop_class_uid].append(path)
+    if not all(by_class[wanted] for wanted in (_CT, _SEGMENTATION, _SECONDARY_CAPTURE)):
+        raise DemoError("the PACS has not got a result of each kind")
+    (segmentation,), (page,) = by_class[_SEGMENTATION], by_class[_SECONDARY_CAPTURE]
+    return [
+        *draw_pictures(source, segmentation, by_class[_CT], folder),
+        save_page(page, folder / "summary.png"),
+    ]
 
 
 def _stay(console: Console, folder: Path, peer: PeerAddress, pacs_port: int, site: Path) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from config import AeTitle, NodeSettings
+from config import AeTitle, NodeSettings, Settings
 from scp.ledger.series import ReceivedInstance
 from scp.receive.server import Receiver
 from scp.receive.store import StoreHandler
@@ -38,7 +38,7 @@ class StandInPacs:
         self._arrivals = _Arrivals()
         self._spool = Spool(folder)
         self._spool.prepare()
-        settings = NodeSettings(ae_title=AeTitle(AE_TITLE), port=0)
+        settings = Settings(node=NodeSettings(ae_title=AeTitle(AE_TITLE), port=0))
         self._receiver = Receiver(settings, StoreHandler(self._spool, self._arrivals))
 
     def __enter__(self) -> Self:

@@ -9,8 +9,9 @@ import structlog
 from distributed import Future, KilledWorker
 
 from config import Settings
-from config.assemble import build_pipeline
-from pipeline.run import Pipeline
+from config.assemble import build_dialects, build_form, build_pipeline
+from pipeline.plan import Pipeline
+from pipeline.products import Dialect
 from scp.engine.work import JobOrder, JobReport, discard_drafts
 from scp.ledger import Ledger
 from scp.ledger.jobs import (
@@ -24,7 +25,7 @@ from scp.ledger.jobs import (
     set_stage,
     start_job,
 )
-from scp.ledger.outbox import record_results
+from scp.ledger.outbox import ChangedResultError, record_results
 from scp.spool import Spool
 
 log = structlog.get_logger()
@@ -112,12 +113,11 @@ class Engine:
             if job.pipeline in self.settings.pipelines:
                 self._start(job, build_pipeline(self.settings, job.pipeline), now)
             else:
-                self._fail(
-                    job,
+                failure = (
                     f"Pipeline {job.pipeline!r} is not in the settings any more. Put it back, then "
-                    f"'hounsfield retry {job.id}'.",
-                    now,
+                    f"'hounsfield retry {job.id}'."
                 )
+                self._fail(job, JobReport(failure=failure), now)
 
     def _start(self, job: Job, pipeline: Pipeline, now: datetime) -> None:
         with self.ledger.write() as connection:
@@ -127,6 +127,7 @@ class Engine:
             job_id=job.id,
             paths=tuple(self.spool.path(name) for name in names),
             pipeline=pipeline,
+            dialects=self._wanted(job),
             content_time=content_time,
             results_folder=self.results_folder,
         )
@@ -142,14 +143,29 @@ class Engine:
     def _record(self, running: _Running, now: datetime) -> None:
         job = running.job
         report = _report(running.future)
-        if report.failure:
-            self._fail(job, report.failure, now, trace=report.trace)
-        else:
-            with self.ledger.write() as connection:
-                record_results(connection, job.id, report.results, self._destinations(job), now)
-                finish_job(connection, job.id, report.volumes, now)
-            log.info("job done", job=job.id, results=len(report.results))
+        try:
+            self._settle(job, report, now)
+        except ChangedResultError as error:
+            self._fail(job, JobReport(failure=str(error)), now)
         del self._running[job.id]
+
+    def _settle(self, job: Job, report: JobReport, now: datetime) -> None:
+        """End a job by its report; what it gave goes out, a note on its failure too."""
+        if report.failure:
+            self._fail(job, report, now)
+            return
+        with self.ledger.write() as connection:
+            record_results(connection, job.id, report.results, self._dialects(job), now)
+            finish_job(connection, job.id, report.volumes, now)
+        log.info("job done", job=job.id, results=len(report.results))
+
+    def _dialects(self, job: Job) -> dict[str, Dialect]:
+        """What each destination of a job takes."""
+        return build_dialects(self.settings, self._destinations(job))
+
+    def _wanted(self, job: Job) -> tuple[Dialect, ...]:
+        """What is made; without destinations the usual, to be kept in the state folder."""
+        return tuple(self._dialects(job).values()) or (Dialect(form=build_form(self.settings)),)
 
     def _destinations(self, job: Job) -> tuple[str, ...]:
         """Where the job's route leads now, or led when the job was made."""
@@ -160,18 +176,24 @@ class Engine:
 
     def _stop(self, running: _Running, now: datetime) -> None:
         self.cluster.stop_job(running.future)
-        self._fail(
-            running.job,
+        failure = (
             f"It ran longer than {self.settings.engine.job_time_limit_s:g} s "
-            "(engine.job_time_limit_s) and was stopped.",
-            now,
+            "(engine.job_time_limit_s) and was stopped."
         )
+        self._fail(running.job, JobReport(failure=failure), now)
         del self._running[running.job.id]
 
-    def _fail(self, job: Job, reason: str, now: datetime, *, trace: str = "") -> None:
+    def _fail(self, job: Job, report: JobReport, now: datetime) -> None:
         with self.ledger.write() as connection:
-            fail_job(connection, job.id, reason, now)
-        log.error("job failed", job=job.id, pipeline=job.pipeline, reason=reason, trace=trace)
+            record_results(connection, job.id, report.results, self._dialects(job), now)
+            fail_job(connection, job.id, report.failure, now)
+        log.error(
+            "job failed",
+            job=job.id,
+            pipeline=job.pipeline,
+            reason=report.failure,
+            trace=report.trace,
+        )
 
 
 def _report(future: "Future[JobReport]") -> JobReport:

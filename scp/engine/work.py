@@ -17,7 +17,10 @@ from pydicom.dataset import Dataset
 from pipeline.encode import part10_bytes
 from pipeline.errors import PipelineError, SeriesGeometryError
 from pipeline.kernels.compiled import threads
-from pipeline.run import Pipeline, Progress, run_pipeline
+from pipeline.plan import Pipeline
+from pipeline.products import Dialect, wishes_digest
+from pipeline.results import ResultSeries
+from pipeline.run import Progress, notes_on, run_pipeline
 from scp.decoding import DecoderPool, DecoderStartError
 from scp.ledger.outbox import StoredResult
 from scp.log import silence_libraries
@@ -43,6 +46,8 @@ class JobOrder:
         The instances' Part 10 files.
     pipeline
         What to do.
+    dialects
+        What the destinations take.
     content_time
         Frozen time of the results.
     results_folder
@@ -52,13 +57,15 @@ class JobOrder:
     job_id: int
     paths: tuple[Path, ...]
     pipeline: Pipeline
+    dialects: tuple[Dialect, ...]
     content_time: datetime
     results_folder: Path
 
     @property
     def folder_name(self) -> str:
         """The folder of this job's results under these settings, below the results folder."""
-        return f"{self.job_id}-{self.pipeline.settings_digest[:12]}"
+        settings = f"{self.pipeline.settings_digest[:12]}-{wishes_digest(self.dialects)[:8]}"
+        return f"{self.job_id}-{settings}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +98,20 @@ def run_job(order: JobOrder, on_progress: Callable[[Progress], None]) -> JobRepo
             order.paths,
             order.pipeline,
             content_time=order.content_time,
+            dialects=order.dialects,
             decoder=_decoders(),
             on_progress=on_progress,
         )
         return JobReport(
-            results=_keep(order, outcome.series),
+            results=_keep(order, order.folder_name, outcome.series),
             volumes=tuple(volume.as_dict() for volume in outcome.volumes),
         )
+    except (UnequalResultsError, DecoderStartError) as error:
+        return JobReport(failure=str(error))
     except SeriesGeometryError as error:
-        return JobReport(failure=f"The slices make no volume: {error.reason}")
+        return _refused(order, f"The slices make no volume: {error.reason}")
     except PipelineError as error:
-        return JobReport(failure=str(error))
-    except DecoderStartError as error:
-        return JobReport(failure=str(error))
+        return _refused(order, str(error))
     except OSError as error:
         return JobReport(failure=f"The results could not be kept: {error.strerror}.")
     except Exception as error:  # noqa: BLE001 - reported with its place and without its message
@@ -111,6 +119,24 @@ def run_job(order: JobOrder, on_progress: Callable[[Progress], None]) -> JobRepo
             failure=f"An error of Hounsfield's own ({type(error).__name__}); please report it.",
             trace=_places(error),
         )
+
+
+def _refused(order: JobOrder, refusal: str) -> JobReport:
+    """The report on a series that gives no result, with the notes that destinations want of it.
+
+    The refusal stands whatever becomes of the notes.
+    """
+    try:
+        notes = notes_on(
+            order.paths,
+            order.pipeline,
+            refusal,
+            content_time=order.content_time,
+            dialects=order.dialects,
+        )
+        return JobReport(_keep(order, f"{order.folder_name}-note", notes), failure=refusal)
+    except (PipelineError, OSError) as error:
+        return JobReport(failure=f"{refusal} No note of it could be made: {error}")
 
 
 @cache
@@ -125,7 +151,9 @@ def discard_drafts(results_folder: Path) -> None:
         shutil.rmtree(draft)
 
 
-def _keep(order: JobOrder, series: Sequence[Sequence[Dataset]]) -> tuple[StoredResult, ...]:
+def _keep(
+    order: JobOrder, folder_name: str, series: Sequence[ResultSeries]
+) -> tuple[StoredResult, ...]:
     """Write results into their folder, all or none, durably.
 
     The same job under the same settings gives the same files; those of an attempt before are
@@ -136,15 +164,17 @@ def _keep(order: JobOrder, series: Sequence[Sequence[Dataset]]) -> tuple[StoredR
     UnequalResultsError
         An attempt before gave other bytes under the same UIDs.
     """
-    final = order.results_folder / order.folder_name
-    draft = order.results_folder / f"{_DRAFT}{order.folder_name}.{os.getpid()}"
+    if not series:
+        return ()
+    final = order.results_folder / folder_name
+    draft = order.results_folder / f"{_DRAFT}{folder_name}.{os.getpid()}"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     try:
         stored = tuple(
-            _write(draft, order.folder_name, f"{number:02d}-{index:04d}.dcm", dataset)
-            for number, datasets in enumerate(series, start=1)
-            for index, dataset in enumerate(datasets, start=1)
+            _write(draft / f"{number:02d}-{index:04d}.dcm", folder_name, item, dataset)
+            for number, item in enumerate(series, start=1)
+            for index, dataset in enumerate(item.instances, start=1)
         )
         sync_folder(draft)
         if not final.exists():
@@ -168,18 +198,20 @@ def _equal_files(one: Path, other: Path) -> bool:
     return not different and not unreadable
 
 
-def _write(folder: Path, folder_name: str, file_name: str, dataset: Dataset) -> StoredResult:
+def _write(file: Path, folder_name: str, series: ResultSeries, dataset: Dataset) -> StoredResult:
     content = part10_bytes(dataset)
-    with (folder / file_name).open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    with file.open("xb") as opened:
+        opened.write(content)
+        opened.flush()
+        os.fsync(opened.fileno())
     return StoredResult(
         sop_instance_uid=str(dataset.SOPInstanceUID),
         sop_class_uid=str(dataset.SOPClassUID),
         series_instance_uid=str(dataset.SeriesInstanceUID),
-        file=f"{folder_name}/{file_name}",
+        file=f"{folder_name}/{file.name}",
         sha256=hashlib.sha256(content).hexdigest(),
+        product=series.product,
+        form=series.form,
     )
 
 

@@ -1,12 +1,13 @@
 """Results and their deliveries in the ledger: the outbox."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
+from pipeline.products import Dialect, Product
 from scp.ledger.schema import delivery, result
 from scp.ledger.states import DeliveryState
 
@@ -21,6 +22,8 @@ class StoredResult:
         Its path below the results folder.
     sha256
         Of the whole file.
+    product, form
+        What it is, and the key of the form it is said in: by these destinations choose.
     """
 
     sop_instance_uid: str
@@ -28,6 +31,16 @@ class StoredResult:
     series_instance_uid: str
     file: str
     sha256: str
+    product: Product
+    form: str
+
+    def suits(self, dialect: Dialect) -> bool:
+        """Whether a destination with this dialect takes it."""
+        return self.product in dialect.products and self.form == dialect.form.key
+
+
+class ChangedResultError(Exception):
+    """A result differs from what was recorded, and maybe sent, under its SOP Instance UID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,33 +60,37 @@ def record_results(
     connection: Connection,
     job_id: int,
     results: Sequence[StoredResult],
-    destinations: Sequence[str],
+    destinations: Mapping[str, Dialect],
     now: datetime,
 ) -> None:
-    """Record a job's results and put them into the outbox, each once per destination.
+    """Record a job's results and put them into the outbox, each once per destination that takes it.
 
     A result that is recorded already (the job was run again) keeps its deliveries; what was set
     aside is tried again.
+
+    Raises
+    ------
+    ChangedResultError
+        A result is recorded already with other bytes.
     """
     for item in results:
-        known = connection.execute(
-            select(result.c.sop_instance_uid).where(
-                result.c.sop_instance_uid == item.sop_instance_uid
-            )
-        ).first()
-        if known is None:
-            connection.execute(
-                insert(result).values(
-                    sop_instance_uid=item.sop_instance_uid,
-                    job_id=job_id,
-                    series_instance_uid=item.series_instance_uid,
-                    sop_class_uid=item.sop_class_uid,
-                    file=item.file,
-                    sha256=item.sha256,
-                )
-            )
-        for destination in destinations:
-            _put(connection, job_id, item.sop_instance_uid, destination, now)
+        _record(connection, job_id, item)
+        for destination, dialect in destinations.items():
+            if item.suits(dialect):
+                _put(connection, job_id, item.sop_instance_uid, destination, now)
+
+
+def _record(connection: Connection, job_id: int, item: StoredResult) -> None:
+    known = connection.execute(
+        select(result.c.sha256).where(result.c.sop_instance_uid == item.sop_instance_uid)
+    ).scalar_one_or_none()
+    if known is None:
+        connection.execute(insert(result).values(job_id=job_id, **asdict(item)))
+    elif known != item.sha256:
+        raise ChangedResultError(
+            f"Result {item.sop_instance_uid} came out with other bytes than before; those of "
+            "before are kept. Please report it."
+        )
 
 
 def _put(

@@ -1,6 +1,7 @@
 """The ledger's tables."""
 
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from sqlalchemy import (
     JSON,
@@ -20,7 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from scp.ledger.states import DeliveryState, JobState, SeriesState
+from scp.ledger.states import CommitmentState, DeliveryState, JobState, SeriesState
 
 UID = String(64)
 AE_TITLE = String(16)
@@ -47,7 +48,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-def _state(kind: type[SeriesState] | type[JobState] | type[DeliveryState]) -> Enum:
+def _state(kind: type[StrEnum]) -> Enum:
     return Enum(
         kind,
         native_enum=False,
@@ -126,6 +127,8 @@ result = Table(
     Column("sop_class_uid", UID, nullable=False),
     Column("file", Text, nullable=False),
     Column("sha256", String(64), nullable=False),
+    Column("product", String(32), nullable=False, server_default=""),
+    Column("form", String(64), nullable=False, server_default=""),
 )
 
 delivery = Table(
@@ -144,4 +147,38 @@ delivery = Table(
     Column("reason", Text, nullable=False, default=""),
     UniqueConstraint("sop_instance_uid", "destination"),
     Index(None, "destination", "state", "next_attempt_at"),
+)
+
+rejection = Table(
+    "rejection",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("calling_ae_title", AE_TITLE, nullable=False),
+    Column("called_ae_title", AE_TITLE, nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("reason", String(400), nullable=False),
+    Column("setting", String(128), nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("first_at", UtcDateTime, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False),
+    UniqueConstraint("calling_ae_title", "called_ae_title", "address", "reason"),
+)
+
+commitment = Table(
+    "commitment",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("transaction_uid", UID, nullable=False),
+    Column("calling_ae_title", AE_TITLE, nullable=False),
+    Column("called_ae_title", AE_TITLE, nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("references", JSON, nullable=False),
+    Column("state", _state(CommitmentState), nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_attempt_at", UtcDateTime, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("reported_at", UtcDateTime, nullable=True),
+    Column("reason", Text, nullable=False, default=""),
+    UniqueConstraint("transaction_uid", "calling_ae_title"),
+    Index(None, "state", "next_attempt_at"),
 )

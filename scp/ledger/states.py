@@ -1,10 +1,11 @@
-"""The states that series, jobs and deliveries go through.
+"""The states that series, jobs, deliveries and storage commitments go through.
 
 ::
 
-    series    receiving -> complete | unrouted | own_result | failed    (a late instance: receiving)
-    job       queued -> running -> done | failed                        (a restart, a retry: queued)
-    delivery  pending -> delivered | set_aside                          (a retry: pending)
+    series      receiving -> complete | unrouted | own_result | failed  (a late instance: receiving)
+    job         queued -> running -> done | failed                      (restart, retry: queued)
+    delivery    pending -> delivered | set_aside                        (a retry: pending)
+    commitment  pending -> reported | set_aside
 """
 
 from enum import StrEnum
@@ -34,4 +35,12 @@ class DeliveryState(StrEnum):
 
     PENDING = "pending"
     DELIVERED = "delivered"
+    SET_ASIDE = "set_aside"
+
+
+class CommitmentState(StrEnum):
+    """Whether a sender that asked for storage commitment has been told the answer."""
+
+    PENDING = "pending"
+    REPORTED = "reported"
     SET_ASIDE = "set_aside"

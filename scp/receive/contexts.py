@@ -76,6 +76,11 @@ def holds_slices(sop_class_uid: str) -> bool:
     return sop_class_uid in IMAGE_CLASSES
 
 
+def is_stored(sop_class_uid: str) -> bool:
+    """Whether the node keeps instances of this SOP Class."""
+    return sop_class_uid in IMAGE_CLASSES or sop_class_uid in OTHER_CLASSES
+
+
 def class_name(sop_class_uid: str) -> str:
     """What people call the SOP Class."""
     return IMAGE_CLASSES.get(sop_class_uid) or OTHER_CLASSES.get(sop_class_uid) or sop_class_uid

@@ -5,17 +5,20 @@ import struct
 import zlib
 from dataclasses import dataclass
 from io import BytesIO
+from typing import BinaryIO
 
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag, Tag
-from pydicom.uid import UID
+
+from scp.receive.scan import NotUnderstoodError, encoding_of, scan
 
 _UID_PATTERN = re.compile(r"[0-9]+(\.[0-9]+)*")
 _UID_MAXIMUM_LENGTH = 64
-_LAST_TAG = Tag("SeriesInstanceUID")
 _UID_KEYWORDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
-_TAGS = [Tag(keyword) for keyword in (*_UID_KEYWORDS, "Modality")]
+_TAGS = {keyword: int(Tag(keyword)) for keyword in (*_UID_KEYWORDS, "Modality")}
+_WANTED = frozenset(_TAGS.values())
+_LAST_TAG = max(_WANTED)
 # What pydicom raises on bytes that are no data set, a depth bomb of sequences included.
 PARSE_ERRORS = (
     ArithmeticError,
@@ -55,7 +58,25 @@ def is_uid(text: str) -> bool:
     return len(text) <= _UID_MAXIMUM_LENGTH and _UID_PATTERN.fullmatch(text) is not None
 
 
-def read_identifiers(data_set: bytes | memoryview, transfer_syntax_uid: str) -> Identifiers:
+def glance(head: bytes, transfer_syntax_uid: str) -> Identifiers | None:
+    """The identifiers in the head of a data set, or None where `read_identifiers` has to tell.
+
+    Parameters
+    ----------
+    head
+        The data set's first bytes, as many as there are.
+    transfer_syntax_uid
+        How it is encoded.
+    """
+    try:
+        return _checked(scan(head, _WANTED, encoding_of(transfer_syntax_uid)))
+    except (NotUnderstoodError, UnusableDataSetError):
+        return None
+
+
+def read_identifiers(
+    data_set: bytes | memoryview | BinaryIO, transfer_syntax_uid: str
+) -> Identifiers:
     """Parse a data set up to its Series Instance UID.
 
     Raises
@@ -63,25 +84,32 @@ def read_identifiers(data_set: bytes | memoryview, transfer_syntax_uid: str) -> 
     UnusableDataSetError
         It is damaged, or an identifier is missing or no UID. The message quotes no value.
     """
-    syntax = UID(transfer_syntax_uid)
+    encoding = encoding_of(transfer_syntax_uid)
+    source = BytesIO(data_set) if isinstance(data_set, bytes | memoryview) else data_set
     try:
         found = read_dataset(
-            BytesIO(data_set),
-            syntax.is_implicit_VR,
-            syntax.is_little_endian,
+            source,
+            encoding.is_implicit,
+            encoding.is_little,
             stop_when=_is_past_identifiers,
-            specific_tags=list(_TAGS),
+            specific_tags=list(map(Tag, _WANTED)),
         )
-        return _checked(found)
+        return _checked(_encoded_values(found))
     except PARSE_ERRORS as error:
         raise UnusableDataSetError(f"data set damaged ({type(error).__name__})") from error
 
 
 def _is_past_identifiers(tag: BaseTag, _vr: str | None, _length: int) -> bool:
-    return int(tag) > int(_LAST_TAG)
+    return int(tag) > _LAST_TAG
 
 
-def _checked(found: Dataset) -> Identifiers:
+def _encoded_values(found: Dataset) -> dict[int, bytes]:
+    """The values as they were sent: pydicom's conversion would quote bad ones in its warnings."""
+    values = {tag: found.get_item(tag).value for tag in _WANTED if tag in found}
+    return {tag: value for tag, value in values.items() if isinstance(value, bytes)}
+
+
+def _checked(found: dict[int, bytes]) -> Identifiers:
     for keyword in _UID_KEYWORDS:
         value = _text(found, keyword)
         if not value:
@@ -98,9 +126,5 @@ def _checked(found: Dataset) -> Identifiers:
     )
 
 
-def _text(found: Dataset, keyword: str) -> str:
-    """The value as it was sent: pydicom's conversion would quote bad ones in its warnings."""
-    if keyword not in found:
-        return ""
-    value = found.get_item(keyword).value
-    return value.decode("ascii", "replace").strip("\0 ") if isinstance(value, bytes) else ""
+def _text(found: dict[int, bytes], keyword: str) -> str:
+    return found.get(_TAGS[keyword], b"").decode("ascii", "replace").strip("\0 ")

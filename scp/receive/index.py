@@ -16,6 +16,7 @@ from scp.ledger.series import ReceivedInstance, index_instances
 _BATCH = 500
 _BACKLOG = 100_000
 _RETRY_S = 1.0
+_GATHER_S = 0.2
 
 log = structlog.get_logger()
 
@@ -119,9 +120,13 @@ class IndexWriter:
             self._backlog.remove(len(batch))
 
     def _batches(self) -> Iterator[list[ReceivedInstance]]:
-        """Batches of what waits, until the mark of the end."""
+        """Batches of what waits, until the mark of the end.
+
+        A transaction costs as much as receiving an instance: rows are gathered before each.
+        """
         while (row := self._rows.get()) is not None:
             batch = [row]
+            self._closing.wait(_GATHER_S)
             with suppress(queue.Empty):
                 while len(batch) < _BATCH and (row := self._rows.get_nowait()) is not None:
                     batch.append(row)

@@ -1,9 +1,12 @@
 """A receiver as a process of its own, so that no job ever slows an acknowledgement."""
 
+import ctypes
+import gc
 import multiprocessing
 import os
 import signal
 import sys
+import threading
 from contextlib import suppress
 from ctypes import c_double
 from dataclasses import dataclass
@@ -18,15 +21,20 @@ from config import Settings
 from scp.ledger import Ledger
 from scp.log import configure_logging
 from scp.receive.index import Backlog, IndexWriter
+from scp.receive.rejections import RejectionJournal
 from scp.receive.server import Receiver
+from scp.receive.slots import Slots, SlotTable
 from scp.receive.store import StoreHandler
 from scp.spool import Spool
 from scp.state_folder import StateFolder
+from scp.tls import TlsFilesError
 
 _ASSOCIATION_GRACE_S = 2.0
 _INDEX_GRACE_S = 2.0
 _START_TIMEOUT_S = 60.0
 _MIB = 2**20
+_STACK_BYTES = 512 * 1024
+_M_ARENA_MAX, _ARENAS = -8, 2  # of glibc's mallopt
 _STOP_TIMEOUT_S = _ASSOCIATION_GRACE_S + _INDEX_GRACE_S + 1.0
 
 log = structlog.get_logger()
@@ -49,8 +57,29 @@ class ReceiverProcess:
     backlog_since: c_double
 
     @classmethod
-    def start(cls, settings: Settings, port: int) -> "ReceiverProcess":
+    def start(
+        cls,
+        settings: Settings,
+        port: int,
+        *,
+        slots: SlotTable | None = None,
+        row: int = 0,
+        durable: bool = True,
+    ) -> "ReceiverProcess":
         """Start a receiver on a port; 0 takes any free one.
+
+        Parameters
+        ----------
+        settings
+            The site's.
+        port
+            Where to listen without TLS.
+        slots
+            Shared with other receivers, so that they count associations together.
+        row
+            This receiver's number among them.
+        durable
+            False leaves out what makes instances durable; for benchmarks only.
 
         Raises
         ------
@@ -61,9 +90,14 @@ class ReceiverProcess:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         backlog_since = RawValue(c_double, 0.0)
+        table = slots or SlotTable.create(settings.limits)
         process = context.Process(
             target=_receive_until_closed,
-            args=(settings.model_copy(update={"node": node}), theirs, backlog_since),
+            args=(
+                _Task(settings.model_copy(update={"node": node}), table, row, durable),
+                theirs,
+                backlog_since,
+            ),
             name="hounsfield-receiver",
         )
         try:
@@ -112,30 +146,75 @@ def _first_word(line: Connection) -> int | str:
     return f"the receiver process was not ready within {_START_TIMEOUT_S:g} s, or ended"
 
 
-def _receive_until_closed(settings: Settings, line: Connection, backlog_since: c_double) -> None:
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What a receiver process is told."""
+
+    settings: Settings
+    slots: SlotTable
+    row: int
+    durable: bool
+
+
+def _receive_until_closed(task: _Task, line: Connection, backlog_since: c_double) -> None:
     """The process's whole life.
 
     It ends by ``_exit``: threads of associations whose peer has stalled would keep it alive.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    settings = task.settings
     configure_logging(settings.log.level, settings.log.format)
-    folder = StateFolder(settings.node.state_folder)
-    ledger = Ledger(folder.ledger)
+    _save_memory()
+    ledger = Ledger(StateFolder(settings.node.state_folder).ledger)
     index = IndexWriter(ledger, Backlog(backlog_since))
-    spool = Spool(folder.spool, reserve_bytes=settings.node.free_space_reserve_mb * _MIB)
+    journal = RejectionJournal(ledger)
     try:
-        receiver = Receiver(settings.node, StoreHandler(spool, index))
+        receiver = _receiver(task, index, journal)
+    except TlsFilesError as error:
+        line.send(str(error))
+        return
     except OSError as error:
         line.send(f"{settings.node.host}:{settings.node.port} cannot be bound: {error.strerror}")
         return
     index.start()
+    journal.start()
     receiver.start()
     with suppress(EOFError, OSError):
         line.send(receiver.port)
         line.recv()
     receiver.stop(_ASSOCIATION_GRACE_S)
     index.close(_INDEX_GRACE_S)
+    journal.close(_INDEX_GRACE_S)
     ledger.close()
     sys.stderr.flush()
     os._exit(0)
+
+
+def _receiver(task: _Task, index: IndexWriter, journal: RejectionJournal) -> Receiver:
+    """The receiver on its spool.
+
+    Raises
+    ------
+    OSError
+        A port cannot be bound.
+    TlsFilesError
+        A file of the TLS settings cannot be used.
+    """
+    limits = task.settings.limits
+    spool = Spool(
+        StateFolder(task.settings.node.state_folder).spool,
+        reserve_bytes=limits.free_space_mb * _MIB,
+        reserve_percent=limits.free_space_percent,
+        durable=task.durable,
+    )
+    slots = Slots(task.slots, task.row, limits)
+    return Receiver(task.settings, StoreHandler(spool, index), journal=journal, slots=slots)
+
+
+def _save_memory() -> None:
+    """Keep the cost of hundreds of threads small: short stacks, few heaps, little to collect."""
+    threading.stack_size(_STACK_BYTES)
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
+    gc.freeze()

@@ -1,78 +1,198 @@
-"""The association server: who may associate, for what, on which port."""
+"""The association server: which ports, for whom, for what."""
 
+import gc
 import socket
 import time
+from collections.abc import Sequence
+from itertools import count
 from threading import Thread
-from typing import cast
+from typing import Any, cast
 
 import structlog
 from pynetdicom import _config, evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.events import Event
-from pynetdicom.transport import ThreadedAssociationServer
+from pynetdicom.transport import AddressInformation, AssociationServer
 
-from config import NodeSettings
+from config import Settings
 from pipeline.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from scp.receive.admission import Admission
+from scp.receive.association import ReceivingAssociation, Service
 from scp.receive.contexts import supported_contexts
+from scp.receive.door import Door, Journal, LoggingJournal
+from scp.receive.extension_points import missing_hooks
+from scp.receive.peer_socket import PeerSocket
+from scp.receive.plain import PlainServer, plain_handlers
+from scp.receive.slots import Slots, SlotTable
 from scp.receive.store import StoreHandler
+from scp.receive.tls import TlsContexts
 from scp.status import Status
 
-_ACCEPT_BACKLOG = 128
-_POLL_S = 0.1
+_ACCEPT_BACKLOG = 256
+_POLL_S = 0.25
+_PAUSE_S = 0.05
+_COLLECT_EVERY = 64
+_UNLIMITED = 1_000_000
 
 log = structlog.get_logger()
 
-
-class SharedPortServer(ThreadedAssociationServer):
-    """An association server that shares its port with the node's other receiver processes."""
-
-    request_queue_size = _ACCEPT_BACKLOG
-    daemon_threads = True
-
-    def server_bind(self) -> None:
-        """Bind with SO_REUSEPORT, so that the kernel spreads associations over the processes."""
-        cast("socket.socket", self.socket).setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        super().server_bind()
+Handler = tuple[Any, ...]
+Server = AssociationServer
 
 
-class Receiver:
-    """One process's association server, running in a thread.
+class ReceivingServer(AssociationServer):
+    """Accepts connections and gives each to an association of its own thread.
 
     Parameters
     ----------
-    node
-        AE title, address and limits.
-    store
-        What answers C-STORE.
+    service
+        What the associations are for.
+
+    Notes
+    -----
+    The accept loop waits for no peer: TLS handshake and negotiation are the association's. The
+    port is shared with the node's other receiver processes.
     """
 
-    def __init__(self, node: NodeSettings, store: StoreHandler) -> None:
+    request_queue_size = _ACCEPT_BACKLOG
+
+    def __init__(self, *arguments: Any, service: Service, **options: Any) -> None:
+        self._service = service
+        self._numbers = count(1)
+        super().__init__(*arguments, **options)
+
+    def server_bind(self) -> None:
+        """Bind with SO_REUSEPORT, so that the kernel spreads associations over the processes."""
+        listening = cast("socket.socket", self.socket)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        super().server_bind()
+        listening.setblocking(False)  # noqa: FBT003 - the standard library's
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a connection.
+
+        Raises
+        ------
+        OSError
+            None can be accepted; without a pause the loop would spin on one that waits.
+        """
+        try:
+            return cast("socket.socket", self.socket).accept()
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            log.warning("connection not accepted", reason=error.strerror)
+            time.sleep(_PAUSE_S)
+            raise
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Start an association on an accepted connection, where there is room for it."""
+        slot = self._service.door.knock(str(client_address[0]))
+        if slot is None:
+            self.shutdown_request(request)
+            return
+        try:
+            association = ReceivingAssociation(self.ae, self._service, slot)
+            self._equip(association, request, client_address)
+            association.start()
+        except Exception:
+            slot.free()
+            raise
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+        """Log that a connection could not be served."""
+        log.exception("connection not served", address=str(client_address[0]))
+
+    def service_actions(self) -> None:
+        """Nothing between two connections."""
+
+    def _equip(
+        self, association: ReceivingAssociation, request: socket.socket, client_address: Any
+    ) -> None:
+        """Give an association its socket, its sides and the server's handlers."""
+        number = next(self._numbers)
+        if number % _COLLECT_EVERY == 0:
+            gc.collect()  # an ended association is a cycle of many objects
+        association.name = f"AcceptorThread-{number}"
+        association._server = self  # noqa: SLF001 - as the library's own request handler does
+        association._handlers = self._handlers  # noqa: SLF001
+        association.requestor.address_info = AddressInformation.from_tuple(client_address)
+        acceptor = association.acceptor
+        acceptor.maximum_length = self.ae.maximum_pdu_size
+        acceptor.ae_title = self.ae_title
+        acceptor.address_info = self.address_info
+        acceptor.implementation_class_uid = self.ae.implementation_class_uid
+        acceptor.implementation_version_name = self.ae.implementation_version_name
+        acceptor.supported_contexts = self.contexts
+        answer_timeout_s = self._service.limits.answer_timeout_s
+        association.connect_to(PeerSocket(association, request, answer_timeout_s))
+        evt.trigger(association, evt.EVT_CONN_OPEN, {"address": client_address})
+
+
+class Receiver:
+    """One process's association servers, each running in a thread.
+
+    Parameters
+    ----------
+    settings
+        AE title, addresses, limits and rules.
+    store
+        What answers C-STORE.
+    journal
+        Told of rejected associations; without one they are logged.
+    slots
+        Counts associations together with other processes; by default this receiver's own.
+    handlers
+        Further handlers of pynetdicom's events.
+
+    Raises
+    ------
+    OSError
+        A port cannot be bound.
+    TlsFilesError
+        A file of the TLS settings cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: StoreHandler,
+        *,
+        journal: Journal | None = None,
+        slots: Slots | None = None,
+        handlers: Sequence[Handler] = (),
+    ) -> None:
         _config.LOG_HANDLER_LEVEL = "none"
-        entity = _application_entity(node)
-        self._server = entity.make_server(
-            (node.host, node.port),
-            evt_handlers=[
-                (evt.EVT_C_ECHO, _answer_echo),
-                (evt.EVT_C_STORE, store),
-                (evt.EVT_ACCEPTED, _log_association, ["association accepted"]),
-                (evt.EVT_REJECTED, _log_association, ["association rejected"]),
-                (evt.EVT_ABORTED, _log_association, ["association aborted"]),
-            ],
-            server_class=SharedPortServer,
+        limits = settings.limits
+        missing = missing_hooks()
+        self._is_plain = bool(missing)
+        if missing:
+            log.warning("receiving by pynetdicom's own server, slower", missing=missing)
+        self._entity = _application_entity(settings, is_plain=self._is_plain)
+        self._store = store
+        self._handlers = handlers
+        self._limits = limits
+        self._door = Door(
+            Admission.of(settings),
+            journal or LoggingJournal(),
+            slots or Slots(SlotTable.create(limits), 0, limits),
+            limits,
         )
-        entity._servers.append(self._server)  # noqa: SLF001 - its shutdown() takes itself off here
-        self._thread = Thread(
-            target=self._server.serve_forever, args=(_POLL_S,), name="accept", daemon=True
-        )
+        self._servers = self._open(settings)
+        self._threads = [
+            Thread(target=each.serve_forever, args=(_POLL_S,), name="accept", daemon=True)
+            for each in self._servers
+        ]
 
     @property
     def port(self) -> int:
-        """The port that is bound."""
-        return int(self._server.server_address[1])
+        """The first port that is bound: the one without TLS where there is one."""
+        return int(self._servers[0].server_address[1])
 
     def start(self) -> None:
         """Begin to accept associations."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self, grace_s: float) -> None:
         """Accept no more, and let running associations end within the grace.
@@ -80,23 +200,55 @@ class Receiver:
         Those that do not are left to the end of the process: aborting one whose peer has stalled
         would wait for that peer.
         """
-        self._server.shutdown()
+        for server in self._servers:
+            server.shutdown()
         deadline = time.monotonic() + grace_s
-        for association in self._server.active_associations:
-            association.join(max(0.0, deadline - time.monotonic()))
+        for server in self._servers:
+            for association in server.active_associations:
+                association.join(max(0.0, deadline - time.monotonic()))
+
+    def _open(self, settings: Settings) -> list[Server]:
+        servers = []
+        host = settings.node.host
+        if settings.node.plaintext:
+            servers.append(self._server((host, settings.node.port), None))
+        if settings.tls.port is not None:
+            servers.append(self._server((host, settings.tls.port), TlsContexts(settings.tls)))
+        # the servers' shutdown() takes itself off here
+        self._entity._servers.extend(cast("list[Any]", servers))  # noqa: SLF001
+        return servers
+
+    def _server(self, address: tuple[str, int], tls: TlsContexts | None) -> Server:
+        handlers = [
+            (evt.EVT_C_ECHO, _answer_echo),
+            (evt.EVT_ACCEPTED, _log_association, ["association accepted"]),
+            (evt.EVT_ABORTED, _log_association, ["association aborted"]),
+            *self._handlers,
+        ]
+        if self._is_plain:
+            handlers += plain_handlers(self._store, self._door)
+            context = tls.current() if tls else None
+            return self._entity.make_server(
+                address, evt_handlers=handlers, server_class=PlainServer, ssl_context=context
+            )
+        service = Service(self._store, self._door, self._limits, tls)
+        return self._entity.make_server(
+            address, evt_handlers=handlers, server_class=ReceivingServer, service=service
+        )
 
 
-def _application_entity(node: NodeSettings) -> ApplicationEntity:
-    entity = ApplicationEntity(ae_title=node.ae_title)
+def _application_entity(settings: Settings, *, is_plain: bool) -> ApplicationEntity:
+    limits = settings.limits
+    entity = ApplicationEntity(ae_title=settings.node.ae_title)
     entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     entity.supported_contexts = supported_contexts()
-    entity.require_called_aet = node.require_called_ae_title
-    entity.maximum_associations = node.maximum_associations
-    entity.maximum_pdu_size = node.maximum_pdu_bytes
-    entity.network_timeout = node.network_timeout_s
-    entity.acse_timeout = node.network_timeout_s
-    entity.dimse_timeout = node.network_timeout_s
+    # our server's door counts them, over all processes; the library's server each for itself
+    entity.maximum_associations = limits.associations if is_plain else _UNLIMITED
+    entity.maximum_pdu_size = limits.pdu_bytes
+    entity.network_timeout = limits.idle_timeout_s
+    entity.acse_timeout = limits.negotiation_timeout_s
+    entity.dimse_timeout = limits.idle_timeout_s
     return entity
 
 

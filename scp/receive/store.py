@@ -1,7 +1,9 @@
 """C-STORE: check what was sent, make it durable, then say so."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from io import BytesIO
+from threading import Lock
 from typing import Protocol, cast
 
 import structlog
@@ -11,17 +13,31 @@ from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 
 from scp.ledger.series import ReceivedInstance
+from scp.receive.contexts import is_stored
+from scp.receive.declared import declares_absurd_size, is_nested_too_deep
 from scp.receive.identifiers import (
     Identifiers,
     UnusableDataSetError,
+    glance,
     is_uid,
     read_identifiers,
 )
 from scp.receive.index import IndexBacklogError
-from scp.spool import Reception, Spool, SpooledInstance, SpoolError, SpoolFullError
+from scp.spool import (
+    IncomingInstance,
+    Reception,
+    Spool,
+    SpooledInstance,
+    SpoolError,
+    SpoolFullError,
+)
 from scp.status import Status
 
+_HEAD_BYTES = 16384
+
 log = structlog.get_logger()
+
+Piece = bytes | bytearray | memoryview
 
 
 class Index(Protocol):
@@ -42,11 +58,18 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StoreRequest:
-    """A C-STORE request as the association delivers it."""
+    """A C-STORE request without its data set.
+
+    Parameters
+    ----------
+    reception
+        How it came, and which instance the command says it is.
+    context_sop_class_uid
+        The abstract syntax of its presentation context.
+    """
 
     reception: Reception
     context_sop_class_uid: str
-    data_set: bytes | memoryview
 
     @classmethod
     def from_event(cls, event: Event) -> "StoreRequest":
@@ -62,54 +85,108 @@ class StoreRequest:
                 called_ae_title=str(requested.called_ae_title).strip(),
             ),
             context_sop_class_uid=str(event.context.abstract_syntax),
-            data_set=(request.DataSet or BytesIO()).getbuffer(),
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class _Episode:
+    """A trouble that is logged when it begins and when it ends, not with every instance."""
+
+    _lasts: bool = False
+    _lock: Lock = field(default_factory=Lock)
+
+    def begins(self, reason: str) -> None:
+        """It is met; said once."""
+        with self._lock:
+            is_first, self._lasts = not self._lasts, True
+        if is_first:
+            log.error("out of resources, instances are refused", reason=reason)
+
+    def ends(self) -> None:
+        """It is over; said once."""
+        if not self._lasts:
+            return
+        with self._lock:
+            was, self._lasts = self._lasts, False
+        if was:
+            log.info("resources are back, instances are taken again")
+
+
 class StoreHandler:
-    """Answers C-STORE requests: success means that the instance is safe on disk."""
+    """Answers C-STORE requests: success means that the instance is safe on disk.
 
-    spool: Spool
-    index: Index
+    Parameters
+    ----------
+    spool
+        Where instances are kept.
+    index
+        Told of each that is durable.
+    """
 
-    def __call__(self, event: Event) -> Dataset | int:
-        """Handle pynetdicom's EVT_C_STORE."""
-        request = StoreRequest.from_event(event)
-        try:
-            self.store(request)
-        except RefusedError as refused:
-            log.warning(
-                "instance refused",
-                status=f"{refused.status:04X}",
-                reason=refused.comment,
-                calling=request.reception.calling_ae_title,
-                sop_instance_uid=request.reception.sop_instance_uid,
-            )
-            response = Dataset()
-            response.Status = int(refused.status)
-            response.ErrorComment = refused.comment[:64]
-            return response
-        return int(Status.SUCCESS)
+    def __init__(self, spool: Spool, index: Index) -> None:
+        self._spool = spool
+        self._index = index
+        self._shortage = _Episode()
 
-    def store(self, request: StoreRequest) -> SpooledInstance:
-        """Make the instance durable and announce it.
+    def begin(self, request: StoreRequest) -> "IncomingStore":
+        """Begin to take an instance whose data set is still to come; never raises."""
+        return IncomingStore(self, request)
+
+    def store(self, request: StoreRequest, data_set: Piece) -> SpooledInstance:
+        """Take a whole instance.
 
         Raises
         ------
         RefusedError
             It was not kept.
         """
-        identifiers = _checked(request)
+        incoming = self.begin(request)
+        incoming.write([data_set])
+        return incoming.finish()
+
+    def __call__(self, event: Event) -> Dataset | int:
+        """Handle pynetdicom's EVT_C_STORE."""
+        request = StoreRequest.from_event(event)
+        content = (cast("C_STORE", event.request).DataSet or BytesIO()).getbuffer()
         try:
-            spooled = self.spool.store(request.reception, request.data_set)
-            self.index.add(index_row(request.reception, identifiers, spooled))
-        except (SpoolFullError, IndexBacklogError) as error:
-            log.error("out of resources", error=str(error))  # noqa: TRY400 - no traceback wanted
-            raise RefusedError(Status.OUT_OF_RESOURCES, "Out of resources, send later") from error
+            self.store(request, content)
+        except RefusedError as refused:
+            response = Dataset()
+            response.Status = int(refused.status)
+            response.ErrorComment = refused.comment[:64]
+            return response
+        return int(Status.SUCCESS)
+
+    def open(self, request: StoreRequest) -> IncomingInstance:
+        """The instance's place in the spool.
+
+        Raises
+        ------
+        RefusedError
+            It is not wanted, or there is no room.
+        """
+        _check_command(request)
+        try:
+            return self._spool.begin(request.reception)
         except SpoolError as error:
-            log.error("spool failed", error=str(error))  # noqa: TRY400 - no traceback wanted
-            raise RefusedError(Status.PROCESSING_FAILURE, "Storage failed") from error
+            raise self.refusal(error) from error
+
+    def keep(
+        self, reception: Reception, identifiers: Identifiers, incoming: IncomingInstance
+    ) -> SpooledInstance:
+        """Make an instance durable and announce it.
+
+        Raises
+        ------
+        RefusedError
+            It was not kept.
+        """
+        try:
+            spooled = incoming.commit()
+            self._index.add(index_row(reception, identifiers, spooled))
+        except (SpoolError, IndexBacklogError) as error:
+            raise self.refusal(error) from error
+        self._shortage.ends()
         log.debug(
             "instance stored",
             sop_instance_uid=identifiers.sop_instance_uid,
@@ -118,23 +195,148 @@ class StoreHandler:
         )
         return spooled
 
+    def refusal(self, error: SpoolError | IndexBacklogError) -> RefusedError:
+        """What the sender is told of our trouble; the log is told more."""
+        if isinstance(error, SpoolFullError | IndexBacklogError):
+            self._shortage.begins(str(error))
+            return RefusedError(Status.OUT_OF_RESOURCES, "Out of resources, send later")
+        log.error("spool failed", reason=str(error))
+        return RefusedError(Status.PROCESSING_FAILURE, "Storage failed")
 
-def _checked(request: StoreRequest) -> Identifiers:
-    """The data set's identifiers, agreed with the command and the presentation context."""
+
+class IncomingStore:
+    """One C-STORE request from its command to its outcome.
+
+    Parameters
+    ----------
+    handler
+        Whose rules hold.
+    request
+        The command.
+
+    Notes
+    -----
+    Error handling: what is wrong is kept until `finish` tells it, so that the rest of the data set
+    can be taken off the association meanwhile.
+    """
+
+    def __init__(self, handler: StoreHandler, request: StoreRequest) -> None:
+        self._handler = handler
+        self._request = request
+        self._head = bytearray()
+        self._identifiers: Identifiers | None = None
+        self._refused: RefusedError | None = None
+        self._incoming: IncomingInstance | None = None
+        try:
+            self._incoming = handler.open(request)
+        except RefusedError as refused:
+            self._refused = refused
+
+    def write(self, pieces: Sequence[Piece]) -> None:
+        """Take pieces of the data set; they may be reused after the return."""
+        if self._incoming is None:
+            return
+        try:
+            self._incoming.write(pieces)
+        except SpoolError as error:
+            self._refuse(self._handler.refusal(error))
+        if len(self._head) < _HEAD_BYTES:
+            self._keep_head(pieces)
+
+    def finish(self) -> SpooledInstance:
+        """The data set is complete: keep the instance.
+
+        Raises
+        ------
+        RefusedError
+            It was not kept, and nothing is left of it.
+        """
+        try:
+            if self._incoming is not None:
+                identifiers = self._checked(self._incoming)
+                return self._handler.keep(self._request.reception, identifiers, self._incoming)
+        except RefusedError as refused:
+            self._refused = refused
+        finally:
+            self.discard()
+        raise self._told(self._refused or RefusedError(Status.PROCESSING_FAILURE, "Not stored"))
+
+    def discard(self) -> None:
+        """Let go of what is there; it will not be completed. May be called at any time."""
+        if self._incoming is not None:
+            self._incoming.discard()
+            self._incoming = None
+
+    def _refuse(self, refused: RefusedError) -> None:
+        self._refused = refused
+        self.discard()
+
+    def _keep_head(self, pieces: Sequence[Piece]) -> None:
+        """Keep the first bytes, and look at them while the rest is still on its way."""
+        for piece in pieces:
+            if (room := _HEAD_BYTES - len(self._head)) <= 0:
+                break
+            self._head += piece[:room]
+        if len(self._head) == _HEAD_BYTES:
+            self._look()
+
+    def _look(self) -> None:
+        """Find the identifiers in the head, and what makes it unfit to be kept."""
+        head, syntax = bytes(self._head), self._request.reception.transfer_syntax_uid
+        if is_nested_too_deep(head, syntax):
+            self._refuse(RefusedError(Status.CANNOT_UNDERSTAND, "Sequences nested too deep"))
+        elif declares_absurd_size(head, syntax):
+            self._refuse(RefusedError(Status.CANNOT_UNDERSTAND, "More pixels declared than can be"))
+        else:
+            self._identifiers = glance(head, syntax)
+
+    def _checked(self, incoming: IncomingInstance) -> Identifiers:
+        """The data set's identifiers, agreed with the command."""
+        if len(self._head) < _HEAD_BYTES:
+            self._look()
+        if self._refused is not None:
+            raise self._refused
+        reception = self._request.reception
+        identifiers = self._identifiers or _read(incoming, reception.transfer_syntax_uid)
+        if identifiers.sop_class_uid != reception.sop_class_uid:
+            raise RefusedError(Status.DATA_SET_MISMATCH, "SOP Class UID differs from the command's")
+        if identifiers.sop_instance_uid != reception.sop_instance_uid:
+            raise RefusedError(
+                Status.DATA_SET_MISMATCH, "SOP Instance UID differs from the command's"
+            )
+        return identifiers
+
+    def _told(self, refused: RefusedError) -> RefusedError:
+        if refused.status is not Status.OUT_OF_RESOURCES:
+            log.warning(
+                "instance refused",
+                status=f"{refused.status:04X}",
+                reason=refused.comment,
+                calling=self._request.reception.calling_ae_title,
+                sop_instance_uid=self._request.reception.sop_instance_uid,
+            )
+        return refused
+
+
+def _check_command(request: StoreRequest) -> None:
     reception = request.reception
     if not is_uid(reception.sop_instance_uid) or not is_uid(reception.sop_class_uid):
         raise RefusedError(Status.INVALID_INSTANCE, "Affected SOP UID is no UID")
     if reception.sop_class_uid != request.context_sop_class_uid:
         raise RefusedError(Status.SOP_CLASS_NOT_SUPPORTED, "SOP Class is not the context's")
+    if not is_stored(reception.sop_class_uid):
+        raise RefusedError(Status.SOP_CLASS_NOT_SUPPORTED, "SOP Class is not stored")
+
+
+def _read(incoming: IncomingInstance, transfer_syntax_uid: str) -> Identifiers:
+    """The identifiers by pydicom, from the file itself: they stand behind the head, or nowhere."""
     try:
-        identifiers = read_identifiers(request.data_set, reception.transfer_syntax_uid)
+        with incoming.data_set() as data_set:
+            return read_identifiers(data_set, transfer_syntax_uid)
+    except OSError as error:
+        raise RefusedError(Status.PROCESSING_FAILURE, "Storage failed") from error
     except UnusableDataSetError as error:
         raise RefusedError(Status.CANNOT_UNDERSTAND, str(error)) from error
-    if identifiers.sop_class_uid != reception.sop_class_uid:
-        raise RefusedError(Status.DATA_SET_MISMATCH, "SOP Class UID differs from the command's")
-    if identifiers.sop_instance_uid != reception.sop_instance_uid:
-        raise RefusedError(Status.DATA_SET_MISMATCH, "SOP Instance UID differs from the command's")
-    return identifiers
 
 
 def index_row(

@@ -33,6 +33,8 @@ def test_demo_ends_with_results_and_pictures(tmp_path: Path) -> None:
     red, blue = lungs[..., 0] - lungs[..., 2], lungs[..., 2] - lungs[..., 0]
     assert (red > 30).sum() > 5000
     assert (blue > 30).sum() > 5000
+    with Image.open(tmp_path / "demo" / "summary.png") as summary:
+        assert summary.size == (1400, 1000)
     mip = np.asarray(Image.open(tmp_path / "demo" / "mip.png")).astype(int)
     left, right = np.array_split(mip[40:, :, 0], 2, axis=1)
     assert right.sum() > left.sum()

@@ -13,6 +13,7 @@ from pynetdicom.ae import ApplicationEntity
 
 from config import AeTitle, DeliverySettings, Peer
 from pipeline.phantom import chest_phantom, phantom_instances
+from pipeline.products import Dialect, Form, Product
 from scp.deliver import Courier, retry_delay_s, set_aside_strangers
 from scp.demo.stand_in import AE_TITLE, StandInPacs
 from scp.demo.watch import free_port
@@ -37,9 +38,13 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         path = tmp_path / "results" / f"{number}.dcm"
         path.parent.mkdir(exist_ok=True)
         pydicom.dcmwrite(path, dataset, enforce_file_format=True)
-        results.append(StoredResult(str(dataset.SOPInstanceUID), CT, "2.9", path.name, "ab"))
+        results.append(
+            StoredResult(
+                str(dataset.SOPInstanceUID), CT, "2.9", path.name, "ab", Product.SEG, Form().key
+            )
+        )
     with ledger.write() as connection:
-        record_results(connection, 1, results, ["pacs"], NOW)
+        record_results(connection, 1, results, {"pacs": Dialect()}, NOW)
     yield ledger
     ledger.close()
 

@@ -62,7 +62,7 @@ def test_nobody_there_is_said_so() -> None:
 
 def test_acknowledged_instances_are_kept_bit_for_bit(pacs: StandInPacs, slices: list[Path]) -> None:
     """What the sender encoded is in the spool's file, byte for byte."""
-    with StoreAssociation("TEST", address(pacs), [CT], 10.0, [ExplicitVRLittleEndian]) as sender:
+    with StoreAssociation("TEST", address(pacs), [CT], 10.0, ExplicitVRLittleEndian) as sender:
         assert [sender.send(path, CT) for path in slices] == [0, 0, 0]
     kept = {row.sop_instance_uid: path.read_bytes() for row, path in pacs.instances()}
     for path in slices:
@@ -73,7 +73,7 @@ def test_acknowledged_instances_are_kept_bit_for_bit(pacs: StandInPacs, slices: 
 def test_a_compressed_instance_is_kept_in_its_syntax(pacs: StandInPacs) -> None:
     """Nothing is decoded or transcoded on receipt."""
     path = Path(pydicom.data.get_testdata_file("MR_small_jpeg_ls_lossless.dcm"))
-    with StoreAssociation("TEST", address(pacs), [MR], 10.0, [JPEGLSLossless]) as sender:
+    with StoreAssociation("TEST", address(pacs), [MR], 10.0, JPEGLSLossless) as sender:
         assert sender.send(path, MR) == 0
     ((row, kept),) = pacs.instances()
     assert row.transfer_syntax_uid == JPEGLSLossless

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from scp.summary import document
 from tests.support.waiting import wait_for
 
 AE_TITLE = "HOUNSFIELD"
+_HOUNSFIELD = (sys.executable, "-m", "scp")
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,11 @@ class Destination:
 
 @dataclass
 class NodeProcess:
-    """``hounsfield serve`` in a folder of its own."""
+    """``hounsfield serve`` in a folder of its own.
+
+    ``limits`` are keys of the table ``[limits]``, ``extra`` is added below all other settings, and
+    ``wrapper`` is a command that runs the node as its arguments.
+    """
 
     folder: Path
     destination: Destination | None = None
@@ -42,6 +47,8 @@ class NodeProcess:
     quiet_time_s: float = 1.5
     port: int = field(default_factory=free_port)
     extra: str = ""
+    limits: Mapping[str, float] = field(default_factory=dict)
+    wrapper: tuple[str, ...] = ()
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -70,7 +77,7 @@ class NodeProcess:
         self.write_settings()
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "scp", "serve", "--config", self.settings_file],
+                [*self.wrapper, *_HOUNSFIELD, "serve", "--config", self.settings_file],
                 stderr=log,
                 start_new_session=True,
             )
@@ -99,7 +106,7 @@ class NodeProcess:
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run another ``hounsfield`` command on the same settings."""
         return subprocess.run(
-            [sys.executable, "-m", "scp", *arguments, "--config", self.settings_file],
+            [*_HOUNSFIELD, *arguments, "--config", self.settings_file],
             capture_output=True,
             text=True,
             check=False,
@@ -141,6 +148,8 @@ class NodeProcess:
         return True
 
     def _settings(self) -> str:
+        usual = {"free_space_mb": 1, "free_space_percent": 0}
+        limits = "\n".join(f"{key} = {value}" for key, value in {**usual, **self.limits}.items())
         peer = ""
         if self.destination:
             peer = (
@@ -148,7 +157,8 @@ class NodeProcess:
                 f"port = {self.destination.port}\n"
             )
         return (
-            f'[node]\nport = {self.port}\nstate = "{self.state}"\nfree_space_reserve_mb = 1\n'
+            f'[node]\nport = {self.port}\nstate = "{self.state}"\n'
+            f"[limits]\n{limits}\n"
             f'[log]\nformat = "json"\nlevel = "debug"\n'
             f"[delivery]\nfirst_retry_s = 0.5\nlongest_retry_s = 2.0\n"
             f"{peer}"

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian
 
 from config import AeTitle, PeerAddress
 from scp.send import StoreAssociation
@@ -23,7 +22,6 @@ def send(
         pydicom.dcmwrite(paths[-1][0], dataset, enforce_file_format=True)
     peer = PeerAddress(AeTitle(AE_TITLE), "127.0.0.1", port)
     classes = sorted({sop_class for _, sop_class in paths})
-    syntaxes = [ExplicitVRLittleEndian]
-    with StoreAssociation(calling_ae_title, peer, classes, 30.0, syntaxes) as association:
+    with StoreAssociation(calling_ae_title, peer, classes, 30.0) as association:
         for path, sop_class in paths:
             assert association.send(path, sop_class) == 0

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from config.assemble import build_pipeline
+from config.assemble import build_form, build_pipeline
 from config.model import Settings
 from config.problems import SettingsError
 from pipeline.algorithms import registry
-from pipeline.run import Step
+from pipeline.plan import Step
 from pipeline.volume import Fill, Phases, RebuildPolicy, Tilt
 
 Load = Callable[..., Settings]
@@ -24,7 +24,7 @@ def test_pipeline_has_typed_parameters_and_the_results_settings(load: Load) -> N
     slab = registry.installed()["sliding-mip"].parameters
     assert pipeline.name == "p"
     assert pipeline.steps[1] == Step("sliding-mip", slab(window=5, extent=(1, 2)))
-    assert pipeline.first_series_number == 700
+    assert build_form(settings).first_series_number == 700
     assert pipeline.content_qualification == "SERVICE"
     assert len(pipeline.settings_digest) == 64
 

@@ -20,14 +20,19 @@ def test_text_is_read_as_the_keys_type(load: Load) -> None:
     settings = load(
         "[node]\nport = 1\nreceivers = 3",
         HOUNSFIELD_NODE__PORT="104",
-        HOUNSFIELD_NODE__REQUIRE_CALLED_AE_TITLE="false",
+        HOUNSFIELD_NODE__PLAINTEXT="false",
+        HOUNSFIELD_TLS__PORT="2762",
+        HOUNSFIELD_TLS__CLIENT_CERTIFICATES="none",
+        HOUNSFIELD_TLS__CERTIFICATE="/a.pem",
+        HOUNSFIELD_TLS__KEY="/a.key",
         HOUNSFIELD_NODE__STATE="/srv/state",
         HOUNSFIELD_NODE__AE_TITLE="123",
         HOUNSFIELD_DELIVERY__FIRST_RETRY_S="0.5",
         HOUNSFIELD_LOG__FORMAT="json",
     )
     assert (settings.node.port, settings.node.receivers) == (104, 3)
-    assert settings.node.require_called_ae_title is False
+    assert settings.node.plaintext is False
+    assert settings.tls.port == 2762
     assert str(settings.node.state_folder) == "/srv/state"
     assert settings.node.ae_title == "123"
     assert settings.delivery.first_retry_s == 0.5

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 from pydantic.fields import FieldInfo
 
+from config.access import AccessSettings
+from config.dialect import DialectSettings
 from config.environment import CONFIG_VARIABLE
 from config.explain import allowed, expected
+from config.limits import LimitSettings
 from config.model import PipelineSettings, Settings, StepSettings
 from config.node import (
     DeliverySettings,
@@ -17,19 +20,25 @@ from config.node import (
     NodeSettings,
     ResultsSettings,
 )
+from config.peers import Peer
 from config.rebuild import RebuildSettings
-from config.routes import Condition, Match, Peer, Route
+from config.routes import Condition, Match, Route
 from config.section import Section
+from config.tls import TlsSettings
 
 PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
 
 TABLES: Mapping[str, type[Section]] = {
     "[node]": NodeSettings,
+    "[limits]": LimitSettings,
+    "[access]": AccessSettings,
+    "[tls]": TlsSettings,
     "[engine]": EngineSettings,
     "[delivery]": DeliverySettings,
     "[results]": ResultsSettings,
     "[log]": LogSettings,
     "[peers.NAME]": Peer,
+    "[peers.NAME.dialect]": DialectSettings,
     "[pipelines.NAME]": PipelineSettings,
     "[pipelines.NAME.rebuild]": RebuildSettings,
     "[[pipelines.NAME.steps]]": StepSettings,

@@ -13,12 +13,13 @@ Problems = Callable[..., dict[str, Problem]]
 
 ROUTE = '[[routes]]\nname = "r"\npipelines = ["chest"]\n'
 PEER = '[peers.pacs]\nae_title = "PACS"\nhost = "h"\nport = 104\n'
+SENDER = '[peers.ct]\nae_title = "CT"\nhost = "h"\nport = 104\nrole = "sender"\n'
 
 
 @pytest.mark.parametrize(
     ("text", "place", "message"),
     [
-        ("nod = 1", "nod", "allowed are node, engine"),
+        ("nod = 1", "nod", "allowed are node, limits, access, tls, engine"),
         ("[node]\nprot = 1", "node.prot", "Did you mean 'port'?"),
         ("node = 3", "node", "must be a table, not a whole number"),
         ('[node]\nport = "11112"', "node.port", "a whole number from 0 to 65535, not text"),
@@ -36,10 +37,22 @@ PEER = '[peers.pacs]\nae_title = "PACS"\nhost = "h"\nport = 104\n'
         ("[node]\nstate = 3", "node.state", "an absolute path"),
         ("[node]\nreceivers = 0", "node.receivers", "from 1 to 16"),
         ("[node]\nreceivers = 17", "node.receivers", "from 1 to 16"),
-        ("[node]\nmaximum_pdu_bytes = 0", "node.maximum_pdu_bytes", "from 4096 to 16777216"),
-        ("[node]\nrequire_called_ae_title = 1", "node.require_called_ae_title", "true or false"),
-        ("[node]\nnetwork_timeout_s = nan", "node.network_timeout_s", "greater than 0"),
-        ("[node]\nnetwork_timeout_s = inf", "node.network_timeout_s", "greater than 0"),
+        ("[limits]\npdu_bytes = 0", "limits.pdu_bytes", "from 4096 to 16777216"),
+        ("[node]\nplaintext = 1", "node.plaintext", "true or false"),
+        ("[limits]\nidle_timeout_s = nan", "limits.idle_timeout_s", "greater than 0"),
+        ("[limits]\nidle_timeout_s = inf", "limits.idle_timeout_s", "greater than 0"),
+        ("[limits]\nfree_space_percent = 51", "limits.free_space_percent", "from 0 to 50"),
+        (
+            '[access]\ncallers = "peer"',
+            "access.callers",
+            "Did you mean 'peers'?",
+        ),
+        ('[tls]\nca = "ca.pem"', "tls.ca", "an absolute path"),
+        (
+            '[tls]\nclient_certificates = "always"',
+            "tls.client_certificates",
+            "one of 'required', 'optional', 'none'",
+        ),
         ("[engine]\nworkers = -1", "engine.workers", "from 0 to 256"),
         ("[engine]\nattempts = 0", "engine.attempts", "from 1 to 100"),
         ("[delivery]\ntimeout_s = 0", "delivery.timeout_s", "greater than 0"),
@@ -57,6 +70,15 @@ PEER = '[peers.pacs]\nae_title = "PACS"\nhost = "h"\nport = 104\n'
         ),
         ('[peers.pacs]\nae_title = "P"\nhost = "h"', "peers.pacs.port", "is required"),
         (PEER + 'role = "dest"', "peers.pacs.role", "one of 'destination', 'sender', 'both'"),
+        (SENDER + "addresses = 3", "peers.ct.addresses", "text, or an array of at least 1 item"),
+        (SENDER + "addresses = []", "peers.ct.addresses", "an array of at least 1 item"),
+        (SENDER + "addresses = [3]", "peers.ct.addresses[0]", "an IP address or network such as"),
+        (SENDER + 'addresses = "ct"', "peers.ct.addresses[0]", "an IP address or network such as"),
+        (
+            SENDER + 'addresses = ["10.0.0.0/8", "192.0.2.7/24"]',
+            "peers.ct.addresses[1]",
+            "the network that holds this address is 192.0.2.0/24",
+        ),
         (PEER.replace("104", "0"), "peers.pacs.port", "from 1 to 65535"),
         (PEER.replace(".pacs", '."p__x"'), "peers.p__x", "a name has letters and digits"),
         ("[pipelines.p]\nsteps = []", "pipelines.p.steps", "an array of at least 1 item"),

@@ -20,7 +20,10 @@ from pynetdicom.ae import ApplicationEntity
 from config import CONFIG_VARIABLE, Settings, load_settings
 from pipeline.warm_up import warm_up
 from scp.cli import main
+from scp.demo.watch import free_port
 from scp.receive.contexts import VERIFICATION
+from tests.support.certificates import made_in, server_settings
+from tests.support.open_node import opened
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "docker"
@@ -359,6 +362,25 @@ def test_health_check_passes_where_the_node_answers(environment: dict[str, str])
         result = _check_health(environment, port)
     assert result.returncode == 0, result.stderr
     assert "answers C-ECHO" in result.stdout
+
+
+def test_health_check_speaks_tls_where_nothing_else_is_taken(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """With the node's own certificate, which is made out to another host."""
+    made = made_in(tmp_path / "certs", hosts=("node.example.org",))
+    tls = server_settings(made, free_port())
+    closed = {
+        "HOUNSFIELD_NODE__PLAINTEXT": "false",
+        "HOUNSFIELD_TLS__PORT": str(tls.port),
+        "HOUNSFIELD_TLS__CERTIFICATE": str(made.server),
+        "HOUNSFIELD_TLS__KEY": str(made.server_key),
+        "HOUNSFIELD_TLS__CA": str(made.ca),
+    }
+    with opened(tmp_path, tls=tls) as node:
+        result = _check_health(environment | closed, node.plain_port)
+    assert result.returncode == 0, result.stderr
+    assert f":{tls.port} answers C-ECHO with TLS" in result.stdout
 
 
 def test_health_check_follows_another_ae_title(environment: dict[str, str]) -> None:

@@ -18,7 +18,18 @@ def invoke(*arguments: str | Path) -> Result:
 
 @pytest.mark.parametrize(
     "command",
-    ["check-config", "demo", "echo", "jobs", "phantom", "retry", "run", "serve"],
+    [
+        "certs",
+        "check-config",
+        "demo",
+        "echo",
+        "jobs",
+        "phantom",
+        "rejected",
+        "retry",
+        "run",
+        "serve",
+    ],
 )
 def test_every_command_explains_itself(command: str) -> None:
     """--help names the usage and has a sentence."""

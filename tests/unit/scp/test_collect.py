@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from config import AeTitle, NodeSettings, PipelineSettings, Route, Settings
+from pipeline.products import Form, Product
 from scp.collect import Collector, is_complete, why_no_volume
 from scp.ledger import JobState, Ledger, SeriesState
 from scp.ledger.jobs import JobLine, job_lines
@@ -195,7 +196,13 @@ def test_our_own_results_are_not_processed_again(make_world: WorldMaker) -> None
     world.receive(row(1))
     world.tick(5)
     with world.ledger.write() as connection:
-        record_results(connection, 1, [StoredResult("2.1", CT, "2.9", "f", "ab")], [], NOW)
+        record_results(
+            connection,
+            1,
+            [StoredResult("2.1", CT, "2.9", "f", "ab", Product.SEG, Form().key)],
+            {},
+            NOW,
+        )
     world.receive(row(2, series_instance_uid="2.9", sop_instance_uid="2.1"))
     world.tick(10)
     with world.ledger.read() as connection:

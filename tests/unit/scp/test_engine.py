@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from distributed import KilledWorker
 
-from config import EngineSettings, PipelineSettings, Settings
+from config import EngineSettings, Peer, PipelineSettings, Settings
+from pipeline.products import USUAL_PRODUCTS, Form, Product
 from scp.engine.engine import Engine
 from scp.engine.work import JobOrder, JobReport
 from scp.ledger import JobState, Ledger
@@ -20,7 +21,7 @@ from scp.spool import Spool
 from tests.unit.scp.test_ledger import index, make_job, received
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
-RESULT = StoredResult("2.1", "1.2.840", "2.99", "1-x/01.dcm", "ab")
+RESULT = StoredResult("2.1", "1.2.840", "2.99", "1-x/01.dcm", "ab", Product.SEG, Form().key)
 
 
 @dataclass
@@ -105,6 +106,68 @@ def test_results_and_outbox_are_written_with_the_end_of_the_job(
     with ledger.read() as connection:
         (due,) = due_deliveries(connection, "pacs", NOW, 10)
     assert due.sop_instance_uid == "2.1"
+
+
+def test_a_destination_is_sent_what_its_dialect_takes(
+    engine: Engine, ledger: Ledger, cluster: FakeCluster
+) -> None:
+    """Of what all destinations want together, each gets its own kinds."""
+    peer = {"ae_title": "PACS", "host": "127.0.0.1", "port": 104}
+    engine.settings = engine.settings.model_copy(
+        update={
+            "peers": {
+                "pacs": Peer.model_validate(peer),
+                "viewer": Peer.model_validate(peer | {"dialect": {"kinds": ["picture"]}}),
+            }
+        }
+    )
+    make_job(ledger, destinations=("pacs", "viewer"))
+    engine.tick(NOW)
+    (order,) = cluster.orders
+    assert {product for each in order.dialects for product in each.products} == {
+        *USUAL_PRODUCTS,
+        Product.PICTURE,
+    }
+    picture = replace(RESULT, sop_instance_uid="2.2", product=Product.PICTURE)
+    cluster.futures[0].set_result(JobReport(results=(RESULT, picture)))
+    engine.tick(NOW)
+    assert due(ledger, "pacs") == ["2.1"]
+    assert due(ledger, "viewer") == ["2.2"]
+
+
+def test_a_note_on_a_refused_series_is_sent_and_the_job_has_failed(
+    engine: Engine, ledger: Ledger, cluster: FakeCluster
+) -> None:
+    make_job(ledger)
+    engine.tick(NOW)
+    cluster.futures[0].set_result(JobReport(results=(RESULT,), failure="Slices are missing."))
+    engine.tick(NOW)
+    assert line(ledger).job.state is JobState.FAILED
+    assert due(ledger, "pacs") == ["2.1"]
+
+
+def test_a_result_with_other_bytes_than_before_is_not_sent(
+    engine: Engine, ledger: Ledger, cluster: FakeCluster
+) -> None:
+    """One SOP Instance UID never stands for two objects."""
+    make_job(ledger)
+    engine.tick(NOW)
+    cluster.futures[0].set_result(JobReport(results=(RESULT,)))
+    engine.tick(NOW)
+    with ledger.write() as connection:
+        requeue(connection, 1)
+    engine.tick(NOW)
+    cluster.futures[1].set_result(JobReport(results=(replace(RESULT, sha256="cd"),)))
+    engine.tick(NOW)
+    job = line(ledger).job
+    assert job.state is JobState.FAILED
+    assert "other bytes" in job.reason
+
+
+def due(ledger: Ledger, destination: str) -> list[str]:
+    """SOP Instance UIDs that wait for a destination."""
+    with ledger.read() as connection:
+        return [item.sop_instance_uid for item in due_deliveries(connection, destination, NOW, 9)]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
+from pipeline.products import Dialect, Form, Product
 from scp.ledger import DeliveryState, JobState, Ledger, LedgerError, SeriesState
 from scp.ledger.jobs import (
     Job,
@@ -100,7 +101,10 @@ def make_job(ledger: Ledger, **changes: object) -> Job:
 
 def results(*numbers: int) -> list[StoredResult]:
     """Results of a job."""
-    return [StoredResult(f"2.{n}", "1.2.840", "2.99", f"1-x/{n}.dcm", "ab") for n in numbers]
+    return [
+        StoredResult(f"2.{n}", "1.2.840", "2.99", f"1-x/{n}.dcm", "ab", Product.SEG, Form().key)
+        for n in numbers
+    ]
 
 
 def test_migrations_make_the_schema_and_can_be_repeated(ledger: Ledger) -> None:
@@ -215,12 +219,16 @@ def test_the_outbox_holds_each_result_once_a_destination(ledger: Ledger) -> None
     index(ledger, received(1), received(2))
     job = make_job(ledger)
     with ledger.write() as connection:
-        record_results(connection, job.id, results(1, 2), ["pacs", "archive"], NOW)
+        record_results(
+            connection, job.id, results(1, 2), {"pacs": Dialect(), "archive": Dialect()}, NOW
+        )
         (one, two) = due_deliveries(connection, "pacs", NOW, 10)
         mark_delivered(connection, one.id, 0, NOW)
         set_aside(connection, [two.id], "refused")
         assert due_deliveries(connection, "pacs", NOW, 10) == []
-        record_results(connection, job.id, results(1, 2), ["pacs", "archive"], NOW)
+        record_results(
+            connection, job.id, results(1, 2), {"pacs": Dialect(), "archive": Dialect()}, NOW
+        )
         assert [item.id for item in due_deliveries(connection, "pacs", NOW, 10)] == [two.id]
         assert len(due_deliveries(connection, "archive", NOW, 10)) == 2
         assert is_own_result(connection, "2.99")
@@ -235,7 +243,7 @@ def test_a_postponed_delivery_waits_for_its_time(ledger: Ledger) -> None:
     index(ledger, received(1), received(2))
     job = make_job(ledger)
     with ledger.write() as connection:
-        record_results(connection, job.id, results(1), ["pacs"], NOW)
+        record_results(connection, job.id, results(1), {"pacs": Dialect()}, NOW)
         (item,) = due_deliveries(connection, "pacs", NOW, 10)
         later = NOW + timedelta(seconds=5)
         postpone(connection, [item.id], "down", later)
@@ -262,6 +270,6 @@ def test_states_are_stored_by_their_names(ledger: Ledger) -> None:
     index(ledger, received(1), received(2))
     job = make_job(ledger)
     with ledger.write() as connection:
-        record_results(connection, job.id, results(1), ["pacs"], NOW)
+        record_results(connection, job.id, results(1), {"pacs": Dialect()}, NOW)
         stored = connection.execute(text("SELECT state FROM delivery")).scalar_one()
     assert stored == DeliveryState.PENDING.value

@@ -129,7 +129,7 @@ def test_the_reserve_is_kept_free(tmp_path: Path) -> None:
     """Below the free-space reserve nothing is taken."""
     spool = Spool(tmp_path, reserve_bytes=2**60)
     spool.prepare()
-    with pytest.raises(SpoolFullError, match="free_space_reserve_mb"):
+    with pytest.raises(SpoolFullError, match="free_space_mb"):
         spool.store(reception(), b"abc")
 
 

@@ -7,7 +7,7 @@ import pytest
 from pydicom.sr.codedict import codes
 
 from pipeline.algorithms import measure
-from pipeline.algorithms.measure import HuSums, measure_lungs, sum_segments
+from pipeline.algorithms.measure import HuSums, measure_brain, measure_lungs, sum_segments
 from pipeline.findings import Code, LabelMap, Segment
 from pipeline.geometry import Spacing
 
@@ -118,6 +118,15 @@ def test_segment_without_voxels_has_a_volume_and_nothing_else(scan):
 
     assert values(left) == {"118565006": 0}
     assert values(both) == values(right)
+
+
+@pytest.mark.parametrize("modality", ["CT", "MR"])
+def test_brain_without_voxels_has_a_volume_and_nothing_else(scan, modality):
+    labels, voxels = scan
+
+    group = measure_brain(lungs(np.zeros_like(labels)), voxels, SPACING, modality)
+
+    assert values(group) == {"118565006": 0}
 
 
 @pytest.mark.parametrize(

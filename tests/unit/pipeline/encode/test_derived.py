@@ -1,5 +1,9 @@
 """A derived volume as a CT series."""
 
+import gc
+import os
+import tracemalloc
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UltrasoundImageStorage
 
 from pipeline.encode import ResultContext, encode, part10_bytes
+from pipeline.encode.part10 import write_part10
 from pipeline.errors import EncodingError
 from pipeline.findings import DerivedVolume
 from pipeline.volume import Volume
@@ -119,6 +124,58 @@ def test_changing_one_image_leaves_the_others(
     one, other, *_ = encode(slab, volume, context)
     one.PatientName = "Changed^Name"
     assert other.PatientName == "Test^Anna"
+
+
+def test_images_are_made_anew_and_equal_whenever_they_are_asked_for(
+    volume: Volume, slab: DerivedVolume, context: ResultContext
+) -> None:
+    images = encode(slab, volume, context)
+    assert len(images) == len(slab.voxels)
+    files = [part10_bytes(image) for image in images]
+    for index in (5, 0, 3):
+        changed = images[index]
+        changed.SourceImageSequence[0].SpatialLocationsPreserved = "YES"
+        del changed.PixelData
+        assert part10_bytes(images[index]) == files[index]
+
+
+def test_writing_a_series_holds_an_image_or_two(
+    make_volume: Callable[..., Volume], slab_of: SlabOf, context: ResultContext
+) -> None:
+    rows = columns = 512
+
+    def edit(dataset: Dataset, _index: int) -> None:
+        dataset.Rows, dataset.Columns = rows, columns
+        dataset.PixelData = bytes(2 * rows * columns)
+
+    volume = make_volume(edit)
+    slab = slab_of(volume)
+    tracemalloc.start()
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            for image in encode(slab, volume, context):
+                write_part10(image, nowhere)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(slab.voxels) == 6
+    assert peak < 4 * 2 * rows * columns
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_images_yet_to_be_made_do_not_keep_the_source_volume(
+    axis: int, make_volume: Callable[..., Volume], slab_of: SlabOf, context: ResultContext
+) -> None:
+    volume = make_volume()
+    used = tuple(range(len(volume.voxels)))
+    slab = replace(slab_of(volume), axis=axis)
+    slab = replace(slab, source_slices=(used,) * slab.voxels.shape[axis])
+    images = encode(slab, volume, context)
+    voxels = weakref.ref(volume.voxels)
+    del volume
+    gc.collect()
+    assert voxels() is None
+    assert images[-1].InstanceNumber == slab.voxels.shape[axis]
 
 
 def test_source_headers_are_not_changed(

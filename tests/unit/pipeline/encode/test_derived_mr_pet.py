@@ -18,7 +18,8 @@ from pipeline.errors import EncodingError
 from pipeline.findings import DerivedVolume
 from pipeline.instance import read_instance
 from pipeline.phantom import chest_phantom, phantom_instances
-from pipeline.run import Pipeline, Step, run_pipeline
+from pipeline.plan import Pipeline, Step
+from pipeline.run import run_pipeline
 from pipeline.volume import Volume, build_volume
 from pipeline.volume.suv import suv_factor
 from tests.support.enhanced import enhanced_ct, enhanced_mr, enhanced_pet
@@ -439,7 +440,7 @@ def test_whole_way_from_files_to_images_of_the_source_class(
         Pipeline("test", (step,)),
         content_time=datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC),
     )
-    images = outcome.series[series]
+    images = outcome.series[series].instances
     assert {image.SOPClassUID for image in images} == {sources[0].header.SOPClassUID}
     for path in write("results", images)[::3]:
         assert errors_of("dciodvfy", [path]) == []

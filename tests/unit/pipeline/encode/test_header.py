@@ -1,17 +1,19 @@
 """What results take from the headers of real hospitals."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
 import pydicom
 import pytest
 from pydicom import config
-from pydicom.dataelem import DataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from pipeline.encode import ResultContext, encode, part10_bytes
+from pipeline.encode.header import document_header
 from pipeline.errors import EncodingError
 from pipeline.findings import DerivedVolume, LabelMap
 from pipeline.volume import Volume
@@ -242,3 +244,29 @@ def test_long_description_gives_way_to_the_algorithm(
     (result,) = encode(replace(label_map, description="x" * 80), volume, context)
     assert len(result.SeriesDescription) == 64
     assert result.SeriesDescription.endswith("xx (lungs 1.2)")
+
+
+@pytest.mark.parametrize("keyword", ["PatientSize", "OtherPatientIDsSequence", "Manufacturer"])
+@pytest.mark.parametrize(("vr", "content"), [("SQ", b"torn"), ("US", b"odd"), ("FD", b"odd")])
+def test_damaged_element_is_left_out(
+    keyword: str, vr: str, content: bytes, volume: Volume, context: ResultContext
+) -> None:
+    """It does not decode; all else is taken over."""
+    source = Dataset()
+    source.update(volume.sources[0].header)
+    tag = Tag(keyword)
+    source[tag] = RawDataElement(
+        tag, vr, len(content), content, 0, is_implicit_VR=False, is_little_endian=True
+    )
+    header = document_header(Named(), source, context)
+    assert keyword == "Manufacturer" or keyword not in header
+    assert header.Manufacturer == "Hounsfield"
+    assert str(header.PatientName) == "Test^Anna"
+
+
+@dataclass(frozen=True)
+class Named:
+    """A document."""
+
+    name: str = "document"
+    description: str = "Document"

@@ -11,10 +11,18 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    RLELossless,
+)
 
 import pipeline
 from pipeline.encode import ResultContext, encode, part10_bytes
+from pipeline.encode.part10 import set_file_meta, write_part10
 from pipeline.findings import DerivedVolume, LabelMap
 from pipeline.volume import Volume
 
@@ -35,7 +43,7 @@ def test_file_meta_is_ours(volume: Volume, label_map: LabelMap, context: ResultC
     assert content[:128] == bytes(128)
     assert meta.TransferSyntaxUID == ExplicitVRLittleEndian
     assert meta.MediaStorageSOPInstanceUID == result.SOPInstanceUID
-    assert meta.ImplementationVersionName == "HOUNSFIELD_0_2"
+    assert meta.ImplementationVersionName == "HOUNSFIELD_0_3"
     assert meta.ImplementationClassUID.startswith("2.25.")
 
 
@@ -76,3 +84,82 @@ def test_another_process_and_time_zone_give_the_same_bytes(
         check=True,
     )
     assert there.stdout.decode().split() == here
+
+
+def image(vr: str = "OW", pixels: bytes = b"abcdef") -> Dataset:
+    dataset = Dataset()
+    dataset.SOPClassUID, dataset.SOPInstanceUID = CTImageStorage, "1.2.3"
+    dataset.PixelRepresentation, dataset.BitsAllocated = 1, 16
+    dataset.add_new("SmallestImagePixelValue", "US or SS", -3)
+    dataset.add_new("PixelData", vr, pixels)
+    set_file_meta(dataset)
+    return dataset
+
+
+def image_of_odd_length() -> Dataset:
+    return image("OB", b"abcde")
+
+
+def image_of_either_representation() -> Dataset:
+    return image("OB or OW")
+
+
+def image_with_something_behind_its_pixels() -> Dataset:
+    dataset = image()
+    dataset.DataSetTrailingPadding = b"\x00\x00"
+    return dataset
+
+
+def compressed_image() -> Dataset:
+    dataset = image("OB", encapsulate([b"abcd", b"ef"]))
+    set_file_meta(dataset, RLELossless)
+    return dataset
+
+
+def deflated_image() -> Dataset:
+    dataset = image()
+    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    return dataset
+
+
+def image_without_pixels() -> Dataset:
+    dataset = image()
+    del dataset.PixelData
+    return dataset
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        image,
+        image_of_odd_length,
+        image_of_either_representation,
+        image_with_something_behind_its_pixels,
+        compressed_image,
+        deflated_image,
+        image_without_pixels,
+    ],
+)
+def test_files_are_those_that_pydicom_writes(make: Callable[[], Dataset]) -> None:
+    whole, content = BytesIO(), BytesIO()
+    pydicom.dcmwrite(whole, make(), enforce_file_format=True)
+    assert part10_bytes(make()) == whole.getvalue()
+    digest = write_part10(make(), content)
+    assert content.getvalue() == whole.getvalue()
+    assert digest == hashlib.sha256(whole.getvalue()).hexdigest()
+
+
+def test_results_are_the_files_that_pydicom_writes_once_every_element_was_looked_at(
+    volume: Volume,
+    label_map: LabelMap,
+    slab_of: Callable[[Volume], DerivedVolume],
+    context: ResultContext,
+) -> None:
+    """Elements that are encoded once say what decoded ones say."""
+    for finding in (label_map, slab_of(volume)):
+        for result in encode(finding, volume, context):
+            content, whole = part10_bytes(result), BytesIO()
+            assert sum(1 for _ in result.iterall()) > len(result)
+            result.set_original_encoding(None, None)
+            pydicom.dcmwrite(whole, result, enforce_file_format=True)
+            assert whole.getvalue() == content

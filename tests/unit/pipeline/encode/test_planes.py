@@ -261,6 +261,16 @@ def test_first_image_names_every_source_instance(
     assert not any("SourceImageSequence" in image for image in others)
 
 
+def test_planes_are_made_in_any_order(make_volume: MakeVolume, context: ResultContext) -> None:
+    """Though some are put together at a time."""
+    volume = make_volume()
+    (finding,) = slide(volume, SlidingMipParameters(window=1, view="sagittal"))
+    images = encode(finding, volume, context)
+    files = [part10_bytes(image) for image in images]
+    assert [part10_bytes(images[index]) for index in (18, 0, 7)] == [files[18], files[0], files[7]]
+    assert len(set(files)) == volume.voxels.shape[2]
+
+
 def test_multi_frame_source_is_named_once_and_its_views_lie_where_the_patient_is(
     tmp_path: Path, context: ResultContext, errors_of: ErrorsOf, write: Write
 ) -> None:

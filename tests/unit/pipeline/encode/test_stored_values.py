@@ -82,6 +82,27 @@ def test_stored_values_come_back_as_the_voxels(
         assert image.LargestImagePixelValue == image.pixel_array.max()
 
 
+@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.int64])
+@pytest.mark.parametrize(
+    ("form", "values", "stored"),
+    [
+        (StoredForm(-1024, 16, signed=False), [-1024, 0, 32767], [0, 1024, 33791]),
+        (StoredForm(-32768, 16, signed=False), [-32768, 32767], [0, 65535]),
+        (StoredForm(1000, 16, signed=True), [-31768, 32767], [-32768, 31767]),
+        (StoredForm(-70000, 16, signed=False), [-32768, -4465], [37232, 65535]),
+        (PLAIN, [-32768, 32767], [-32768, 32767]),
+    ],
+)
+def test_whole_values_are_stored_exactly_up_to_the_ends_of_the_form(
+    form: StoredForm, values: list[int], stored: list[int], dtype: type[np.integer]
+) -> None:
+    plane = np.array([values], dtype)
+    found = form.stored(plane)
+    assert found.dtype == ("<i2" if form.signed else "<u2")
+    assert found.tolist() == [stored]
+    assert plane.tolist() == [values]
+
+
 def test_values_that_fit_no_ct_are_refused(volume: Volume) -> None:
     with pytest.raises(EncodingError, match="whole Hounsfield Units"):
         stored_form(volume, volume.voxels.astype(np.float32))

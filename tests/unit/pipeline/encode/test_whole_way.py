@@ -15,7 +15,8 @@ from pipeline.algorithms.mip import SlidingMipParameters
 from pipeline.encode import part10_bytes
 from pipeline.encode.receipt import CREATOR, GROUP, RECEIPT_ELEMENT
 from pipeline.phantom import chest_phantom, phantom_instances
-from pipeline.run import Outcome, Pipeline, Step, run_pipeline
+from pipeline.plan import Pipeline, Step
+from pipeline.run import Outcome, run_pipeline
 from pipeline.volume import Fill, Phases, RebuildPolicy, Tilt
 from tests.support.enhanced import enhanced_ct
 
@@ -50,6 +51,11 @@ def run(folder: Path, datasets: Iterable[Dataset], policy: RebuildPolicy | None 
     return run_pipeline(paths, pipeline, content_time=TIME)
 
 
+def said(outcome: Outcome) -> list[list[Dataset]]:
+    """The instances of each series: lungs, their measurements, the MIP, and so on by phase."""
+    return [list(series.instances) for series in outcome.series]
+
+
 def receipt_of(result: Dataset) -> dict[str, object]:
     block = result.private_block(GROUP, CREATOR)
     content: dict[str, object] = json.loads(block[RECEIPT_ELEMENT].value)
@@ -64,7 +70,7 @@ def positions(results: Sequence[Dataset]) -> list[float]:
 def assert_valid(tmp_path: Path, errors_of: ErrorsOf) -> Callable[[Outcome], None]:
     def check(outcome: Outcome) -> None:
         for number, result in enumerate(
-            [results[index] for results in outcome.series for index in {0, len(results) - 1}]
+            [results[index] for results in said(outcome) for index in {0, len(results) - 1}]
         ):
             path = tmp_path / f"result-{number}.dcm"
             path.write_bytes(part10_bytes(result))
@@ -80,8 +86,8 @@ def test_multi_frame_gives_what_its_single_frames_give(
     image = enhanced_ct(slices())
     from_frames = run(tmp_path / "multi", [image])
     from_slices = run(tmp_path / "single", slices())
-    (seg,), mip, (report,) = from_frames.series
-    (seg_of_slices,), mip_of_slices, _ = from_slices.series
+    (seg,), (report,), mip = said(from_frames)
+    (seg_of_slices,), _, mip_of_slices = said(from_slices)
     assert seg.PixelData == seg_of_slices.PixelData
     assert [item.PixelData for item in mip] == [item.PixelData for item in mip_of_slices]
     assert {item.SOPClassUID for item in mip} == {CTImageStorage}
@@ -106,15 +112,16 @@ def test_each_phase_gives_results_of_its_own(
     """Series, UIDs and numbers are apart, and the description names the phase."""
     files = [*later_pass(2), *later_pass(1)]
     outcome = run(tmp_path / "phases", files[::-1])
-    assert [len(results) for results in outcome.series] == [1, SLICES, 1] * 2
-    uids = [str(item.SOPInstanceUID) for results in outcome.series for item in results]
+    assert [len(results) for results in said(outcome)] == [1, 1, SLICES] * 2
+    uids = [str(item.SOPInstanceUID) for results in said(outcome) for item in results]
     assert len(set(uids)) == len(uids)
-    assert [results[0].SeriesNumber for results in outcome.series] == list(range(9000, 9006))
+    numbers = [results[0].SeriesNumber for results in said(outcome)]
+    assert numbers == [9100, 9104, 9300, 10100, 10104, 10300]
     assert [str(volume.receipt.phase) for volume in outcome.volumes] == [
         "TemporalPositionIdentifier 1",
         "TemporalPositionIdentifier 2",
     ]
-    assert "TemporalPositionIdentifier 2" in outcome.series[3][0].SeriesDescription
+    assert "TemporalPositionIdentifier 2" in said(outcome)[3][0].SeriesDescription
     assert_valid(outcome)
 
 
@@ -122,9 +129,9 @@ def test_a_phase_alone_gives_the_results_that_it_gives_among_others(tmp_path: Pa
     """Choosing one of several changes nothing of it but its settings' UIDs."""
     files = [*later_pass(1), *later_pass(2)]
     chosen = RebuildPolicy(phase="TemporalPositionIdentifier=2")
-    (seg,), *_ = run(tmp_path / "one", files, chosen).series
+    (seg,), *_ = said(run(tmp_path / "one", files, chosen))
     everything = run(tmp_path / "all", files, RebuildPolicy(phases=Phases.LAST))
-    assert seg.PixelData == everything.series[0][0].PixelData
+    assert seg.PixelData == said(everything)[0][0].PixelData
     assert len(everything.volumes) == 1
 
 
@@ -134,7 +141,7 @@ def test_results_on_interpolated_slices_say_so(
     """They have every slice, at its place; nothing claims to lie where the source does."""
     files = [plane for index, plane in enumerate(slices()) if index not in (10, 20)]
     outcome = run(tmp_path / "gap", files, RebuildPolicy(fill=Fill.INTERPOLATE))
-    _, mip, (report,) = outcome.series
+    _, (report,), mip = said(outcome)
     assert positions(mip) == pytest.approx(positions(slices()), abs=1e-3)
     preserved = {
         item.SpatialLocationsPreserved for image in mip for item in image.SourceImageSequence
@@ -163,7 +170,7 @@ def test_results_on_a_tilted_series_lie_where_the_patient_is(
         plane.ImagePositionPatient[1] = PHANTOM.origin_mm[1] + index / 4 * PHANTOM.spacing.row_mm
     outcome = run(tmp_path / "tilt", tilted, RebuildPolicy(tilt=Tilt.RESAMPLE))
     upright = run(tmp_path / "upright", slices())
-    (seg,), mip, _ = outcome.series
+    (seg,), _, mip = said(outcome)
     assert seg.Rows > 128
     assert mip[0].Rows == seg.Rows
     assert any("gantry was tilted" in text for text in outcome.volumes[0].receipt.warnings)
@@ -188,7 +195,7 @@ def test_the_receipt_is_in_every_result(tmp_path: Path) -> None:
     """With counts in place of long lists, and the same in each."""
     outcome = run(tmp_path / "plain", slices())
     (volume,) = outcome.volumes
-    receipts = [receipt_of(result) for results in outcome.series for result in results]
+    receipts = [receipt_of(result) for results in said(outcome) for result in results]
     assert all(receipt == receipts[0] for receipt in receipts)
     assert receipts[0]["kept"] == SLICES
     assert receipts[0]["spacing_mm"] == list(volume.receipt.spacing_mm)
@@ -198,5 +205,5 @@ def test_the_receipt_is_in_every_result(tmp_path: Path) -> None:
 def test_the_order_of_files_changes_no_byte(tmp_path: Path) -> None:
     one = run(tmp_path / "one", slices())
     other = run(tmp_path / "other", slices()[::-1])
-    for results, others in zip(one.series, other.series, strict=True):
+    for results, others in zip(said(one), said(other), strict=True):
         assert [part10_bytes(item) for item in results] == [part10_bytes(item) for item in others]

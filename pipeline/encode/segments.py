@@ -1,0 +1,117 @@
+"""The segments of a finding: whether labels fit them, and how Segment Sequence describes them.
+
+Source: PS3.3 C.8.20.2 (Segmentation Image), C.8.20.4 (Segment Description Macro); PS3.16 CID 7155.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from highdicom.color import CIELabColor
+from pydicom.dataset import Dataset
+
+from pipeline.encode.codes import SEGMENTATION, code_item
+from pipeline.encode.context import MANUFACTURER, ResultContext
+from pipeline.encode.values import own_text
+from pipeline.errors import EncodingError
+from pipeline.findings import Code, LabelMap, Segment
+from pipeline.volume import Volume
+
+_BACKGROUND = Code("125040", "DCM", "Background")
+_BLACK = (0, 0, 0)
+
+
+def check_label_map(finding: LabelMap, volume: Volume) -> None:
+    """Make sure that each label lies on a source voxel and belongs to a segment.
+
+    Raises
+    ------
+    EncodingError
+        The labels are not on the source's grid, or have a value without a segment.
+    """
+    labels = finding.labels
+    if labels.dtype != np.uint8 or labels.shape != volume.voxels.shape:
+        raise EncodingError(
+            f"Finding {finding.name!r} is {labels.dtype} {labels.shape}; it must be uint8 "
+            f"{volume.voxels.shape}, on the source's grid."
+        )
+    check_numbers(finding.name, finding.segments)
+    highest = int(labels.max())
+    if highest > len(finding.segments):
+        raise EncodingError(
+            f"Finding {finding.name!r} uses label {highest}, but describes "
+            f"{len(finding.segments)} segments."
+        )
+
+
+def check_numbers(name: str, segments: Sequence[Segment]) -> None:
+    """Make sure that segments are numbered as a Segmentation demands.
+
+    Raises
+    ------
+    EncodingError
+        They are not.
+    """
+    if [segment.number for segment in segments] != list(range(1, len(segments) + 1)):
+        raise EncodingError(f"The segments of finding {name!r} are not numbered 1, 2, ...")
+
+
+def segment_items(
+    name: str, segments: Sequence[Segment], context: ResultContext
+) -> tuple[Dataset, ...]:
+    """The items of Segment Sequence (0062,0002) for the segments of a finding.
+
+    A segment is tracked under the name of its finding, in whatever objects that is said.
+    """
+    return tuple(_segment_item(name, segment, context) for segment in segments)
+
+
+def background_item(context: ResultContext) -> Dataset:
+    """Segment 0 of a label map: what belongs to no other segment."""
+    item = _described(0, "Background", _BACKGROUND, _BACKGROUND, context)
+    item.RecommendedDisplayCIELabValue = list(CIELabColor.from_rgb(*_BLACK).value)
+    return item
+
+
+def tracking_id(name: str, label: str, context: ResultContext) -> str:
+    """Tracking ID (0062,0020) of what is named so in a finding, for people."""
+    return own_text(f"{context.algorithm} {name} {label}")
+
+
+def _segment_item(name: str, segment: Segment, context: ResultContext) -> Dataset:
+    item = _described(segment.number, segment.label, segment.category, segment.type, context)
+    item.SegmentationAlgorithmIdentificationSequence = [_algorithm_item(context)]
+    item.TrackingID = tracking_id(name, segment.label, context)
+    item.TrackingUID = context.tracking_uid(name, segment.number)
+    item.RecommendedDisplayCIELabValue = list(CIELabColor.from_rgb(*segment.rgb).value)
+    if segment.laterality is not None:
+        # PS3.3 C.8.20.4.1: modifiers sit inside the item of the property's type.
+        (kind,) = item.SegmentedPropertyTypeCodeSequence
+        kind.SegmentedPropertyTypeModifierCodeSequence = [code_item(segment.laterality)]
+    return item
+
+
+def _described(
+    number: int, label: str, category: Code, kind: Code, context: ResultContext
+) -> Dataset:
+    item = Dataset()
+    item.SegmentNumber = number
+    item.SegmentLabel = own_text(label)
+    item.SegmentedPropertyCategoryCodeSequence = [code_item(category)]
+    item.SegmentedPropertyTypeCodeSequence = [code_item(kind)]
+    item.SegmentAlgorithmType = "AUTOMATIC"
+    item.SegmentAlgorithmName = _algorithm_name(context)
+    return item
+
+
+def _algorithm_item(context: ResultContext) -> Dataset:
+    """Which algorithm, in codes (PS3.3 10.17, Algorithm Identification Macro)."""
+    item = Dataset()
+    item.AlgorithmFamilyCodeSequence = [code_item(SEGMENTATION)]
+    item.AlgorithmName = _algorithm_name(context)
+    item.AlgorithmVersion = own_text(context.algorithm_version)
+    item.AlgorithmSource = MANUFACTURER
+    return item
+
+
+def _algorithm_name(context: ResultContext) -> str:
+    return own_text(f"{MANUFACTURER} {context.algorithm}")

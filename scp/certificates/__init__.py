@@ -1,0 +1,1 @@
+"""Certificate files: checked before the node trusts its port to them, and made to try with."""
