@@ -9,8 +9,9 @@ from enum import StrEnum
 class Product(StrEnum):
     """A kind of result object.
 
-    A report refers to the masks that its reader has: to the Segmentation (``SR``), to the Label
-    Map Segmentation (``SR_ON_LABELMAP``), or to none (``SR_ALONE``).
+    A report goes with the masks that its reader has: it names the segments of the Segmentation
+    (``SR``), shares tracking UIDs with the Label Map Segmentation (``SR_ON_LABELMAP``), or stands
+    alone (``SR_ALONE``).
     """
 
     SEG = "seg"
@@ -25,7 +26,7 @@ class Product(StrEnum):
     NOTE = "note"
 
 
-_REFERRED = {Product.SR: Product.SEG, Product.SR_ON_LABELMAP: Product.LABELMAP}
+_MASKS = {Product.SR: Product.SEG, Product.SR_ON_LABELMAP: Product.LABELMAP}
 USUAL_PRODUCTS = frozenset({Product.SEG, Product.SERIES, Product.SR})
 
 
@@ -59,16 +60,16 @@ class Form:
 class Dialect:
     """What a destination takes, and in which form.
 
-    A report is asked for with the masks that it refers to.
+    A report is asked for with the masks that it goes with.
     """
 
     products: frozenset[Product] = USUAL_PRODUCTS
     form: Form = field(default_factory=Form)
 
     def __post_init__(self) -> None:
-        for report, mask in _REFERRED.items():
+        for report, mask in _MASKS.items():
             if report in self.products and mask not in self.products:
-                raise ValueError(f"{report} refers to {mask}, which is not asked for")
+                raise ValueError(f"{report} goes with {mask}, which is not asked for")
 
 
 def by_form(dialects: tuple[Dialect, ...]) -> dict[Form, frozenset[Product]]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pipeline.findings import Finding, LabelMap, MeasurementGroup
+from pipeline.findings import Finding, LabelMap, MeasurementGroup, ProbabilityMap
 from pipeline.volume import Receipt
 
 
@@ -36,5 +36,10 @@ def report_on(receipt: Receipt, findings: Sequence[Finding]) -> VolumeReport:
     return VolumeReport(
         receipt,
         tuple(item for item in findings if isinstance(item, MeasurementGroup)),
-        tuple(text for item in findings if isinstance(item, LabelMap) for text in item.remarks),
+        tuple(
+            text
+            for item in findings
+            if isinstance(item, LabelMap | ProbabilityMap)
+            for text in item.remarks
+        ),
     )

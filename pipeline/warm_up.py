@@ -5,6 +5,7 @@ machine and a fraction of a second later.
 """
 
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -21,9 +22,12 @@ from pipeline.algorithms.lung_regions import find_lungs
 from pipeline.algorithms.lung_split import split_lungs
 from pipeline.algorithms.mip import sliding_maximum
 from pipeline.algorithms.rotating_mip import rotating_maximum
+from pipeline.encode import PictureContent, ResultContext, encode_as, encode_picture
+from pipeline.findings import Code, LabelMap, Segment
 from pipeline.instance import read_instance
 from pipeline.kernels.stored_values import add_in_place
 from pipeline.phantom import ChestPhantom, chest_phantom, write_phantom
+from pipeline.products import Product
 from pipeline.volume import Volume, build_volume
 
 _SLICES, _SIZE = 24, 64
@@ -31,11 +35,14 @@ _PADDING_HU, _AIR_HU, _AIR_BELOW_HU = -2000, -1000, -600
 _STORED_TYPES = (np.int16, np.uint16)
 _SCANNER_TYPES = (np.uint16, np.int16, np.float32)  # as MR and PET are stored, and rescaled
 
+_CODE = Code("39607008", "SCT", "Lung")
+_ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
+
 Work = Callable[[], object]
 
 
 def warm_up(algorithms: Iterable[str] | None = None, share: int = 0, shares: int = 1) -> None:
-    """Compile what reading a series and algorithms need, or load it from disk.
+    """Compile what reading, algorithms and results need, or load it from disk.
 
     Processes that warm up at the same time get different shares to begin with, and then wait for
     what another is compiling; each ends with all of the code.
@@ -48,7 +55,7 @@ def warm_up(algorithms: Iterable[str] | None = None, share: int = 0, shares: int
         Which of how many such processes this is, from 0.
     """
     names = _WORK if algorithms is None else algorithms
-    work = [_read, *chain.from_iterable(_WORK.get(name, ()) for name in names)]
+    work = [_read, _masks, *chain.from_iterable(_WORK.get(name, ()) for name in names)]
     first = share % shares * len(work) // shares
     for piece in work[first:] + work[:first]:
         piece()
@@ -71,6 +78,17 @@ def _read() -> None:
     _volume()
     for kind in _STORED_TYPES:
         add_in_place(np.zeros(2, kind), kind(1))
+
+
+def _masks() -> None:
+    """A mask of two segments in each kind of object, and on a page."""
+    labels = _chest().right + 2 * _chest().left.astype(np.uint8)
+    segments = tuple(Segment(number, "Lung", _CODE, _CODE, None, (0, 0, 0)) for number in (1, 2))
+    finding = LabelMap("lungs", labels, segments, "Lungs")
+    context = ResultContext("warm-up", "1", "", (), _ANY_TIME, 1)
+    for product in (Product.SEG, Product.LABELMAP, Product.RTSTRUCT):
+        encode_as(product, finding, _volume(), context)
+    encode_picture(PictureContent((), (finding,)), _volume(), context)
 
 
 def _air() -> None:

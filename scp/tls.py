@@ -1,6 +1,7 @@
 """TLS as PS3.15 wants it: versions 1.2 and 1.3, forward secrecy, authenticated encryption.
 
-Sessions are not resumed, so that every association shows and verifies its certificates anew.
+There are no session tickets, and no session outlives its association, so that each one shows and
+verifies its certificates anew.
 
 Source: PS3.15 annexes B.12 and B.13; BCP 195 (RFC 9325).
 """

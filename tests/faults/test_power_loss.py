@@ -12,6 +12,7 @@ import pytest
 from scp.state_folder import StateFolder
 from tests.support.raw_instances import RawInstance, raw_instance, store
 from tests.support.receivers import LoneReceiver, receiving
+from tests.support.spooled import digests_of_files
 from tests.support.tracing import Call, calls, traced
 from tests.support.upper_layer import UpperLayerAssociation
 
@@ -114,7 +115,7 @@ class WorstDisk:
     loose
         Names that would be lost, with their files.
     kept
-        Names of whole files that would be there.
+        Whole files that would be there, by their paths.
     """
 
     unsynced: set[str] = field(default_factory=set)
@@ -138,7 +139,7 @@ class WorstDisk:
             if Path(name).parent == folder:
                 del self.loose[name]
                 if file not in self.unsynced:
-                    self.kept.add(Path(name).name)
+                    self.kept.add(name)
 
 
 def test_a_power_loss_after_any_answer_loses_no_instance(
@@ -154,6 +155,7 @@ def test_a_power_loss_after_any_answer_loses_no_instance(
     for step in steps(calls(file), StateFolder(receiver.state).spool):
         disk.follow(step)
         if step.what == "answer":
-            answered[step.about] = {name.partition("-")[0] for name in disk.kept}
-    assert answered.keys() == {each.sop_instance for each in instances}
-    assert all(each.digest in answered[each.sop_instance] for each in instances)
+            answered[step.about] = set(disk.kept)
+    digests = digests_of_files(receiver.state)
+    for each in instances:
+        assert each.digest in {digests[name] for name in answered[each.sop_instance]}

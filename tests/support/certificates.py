@@ -43,13 +43,19 @@ def site_table(made: MadeCertificates, port: int, more: str = "") -> str:
 
 
 def handshake(
-    server: ssl.SSLContext, client: ssl.SSLContext, host: str = "localhost"
+    server: ssl.SSLContext,
+    client: ssl.SSLContext,
+    host: str = "localhost",
+    session: ssl.SSLSession | None = None,
 ) -> tuple[ssl.SSLObject, ssl.SSLObject]:
-    """Both ends after a handshake in memory; ssl.SSLError where one of them breaks it off."""
+    """Both ends after a handshake in memory; ssl.SSLError where one of them breaks it off.
+
+    With a session the client asks to resume that one.
+    """
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     ends = (
         server.wrap_bio(to_server, to_client, server_side=True),
-        client.wrap_bio(to_client, to_server, server_hostname=host),
+        client.wrap_bio(to_client, to_server, server_hostname=host, session=session),
     )
     waiting = {ends[1], ends[0]}
     while waiting:

@@ -13,8 +13,13 @@ _META_START = 144
 
 def stored_digests(state: Path) -> Counter[str]:
     """SHA-256 of the data set of each instance, with how many files have it."""
+    return Counter(digests_of_files(state).values())
+
+
+def digests_of_files(state: Path) -> dict[str, str]:
+    """SHA-256 of the data set in each file of the spool's instances."""
     spool = Spool(StateFolder(state).spool)
-    return Counter(_digest(spool.path(name)) for name in spool.names())
+    return {str(path): _digest(path) for path in map(spool.path, spool.names())}
 
 
 def other_files(state: Path) -> list[Path]:

@@ -27,7 +27,7 @@ from pipeline.encode.picture.sheet import (
     wrapped,
 )
 from pipeline.encode.values import code_string_value, integer_string_value, value_of
-from pipeline.implementation import IMPLEMENTATION_VERSION_NAME
+from pipeline.implementation import VERSION
 from pipeline.volume import Volume
 
 _NOTICE_WIDTH = 600
@@ -105,7 +105,7 @@ def foot_lines(source: Dataset, context: ResultContext, did: str) -> tuple[str, 
     """
     made = made_at(source, context)
     settings = context.settings_digest[:_DIGEST_SHOWN]
-    who = f"{MANUFACTURER} ({IMPLEMENTATION_VERSION_NAME})"
+    who = f"{MANUFACTURER} {VERSION}"
     return (
         f"{did} {who}, {made:%Y-%m-%d %H:%M:%S} {made.tzname()}. Settings {settings}.",
         _FOOT,

@@ -22,8 +22,8 @@ def test_the_usual_is_made_where_nobody_asks() -> None:
 
 
 @pytest.mark.parametrize("product", [Product.SR, Product.SR_ON_LABELMAP])
-def test_a_report_is_not_asked_for_without_the_masks_it_refers_to(product: Product) -> None:
-    with pytest.raises(ValueError, match="refers to"):
+def test_a_report_is_not_asked_for_without_the_masks_it_goes_with(product: Product) -> None:
+    with pytest.raises(ValueError, match="goes with"):
         Dialect(frozenset({product, Product.SERIES}))
 
 

@@ -50,9 +50,10 @@ def test_every_share_does_all_of_the_work_and_begins_elsewhere(monkeypatch):
     work = {"one": tuple(lambda name=name: done.append(name) for name in "abc")}
     monkeypatch.setattr("pipeline.warm_up._WORK", work)
     monkeypatch.setattr("pipeline.warm_up._read", lambda: done.append("r"))
+    monkeypatch.setattr("pipeline.warm_up._masks", lambda: done.append("m"))
 
     for share in range(3):
         warm_up(["one"], share, 2)
     warm_up(["another"])
 
-    assert "".join(done) == "rabc" + "bcra" + "rabc" + "r"
+    assert "".join(done) == "rmabc" + "abcrm" + "rmabc" + "rm"

@@ -71,13 +71,23 @@ def test_suites_without_forward_secrecy_or_gcm_are_refused(
     assert handshake_failure(caught.value) == ("no cipher suite of ours was offered", "")
 
 
-def test_sessions_are_not_resumed(made: MadeCertificates) -> None:
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_session_does_not_outlive_its_association(
+    made: MadeCertificates, version: ssl.TLSVersion
+) -> None:
     """Whoever lost the right to send loses it with the next association."""
     server, client = server_context(server_settings(made)), _client(made)
-    client.maximum_version = ssl.TLSVersion.TLSv1_2
-    _, end = handshake(server, client)
-    session = end.session
-    assert session is None or not session.has_ticket
+    client.maximum_version = version
+    ends = handshake(server, client)
+    ends[0].write(b"what may carry a ticket")
+    assert ends[1].read()
+    session = ends[1].session
+    assert session is not None
+    assert not session.has_ticket
+    del ends
+    again = handshake(server, client, session=session)
+    assert not again[1].session_reused
+    assert PeerCertificate.shown_on(again[0]) is not None
 
 
 def test_client_without_certificate_is_refused_where_one_is_required(

@@ -86,11 +86,11 @@ def test_stored_values_come_back_as_the_voxels(
 @pytest.mark.parametrize(
     ("form", "values", "stored"),
     [
-        (StoredForm(-1024, 16, signed=False), [-1024, 0, 32767], [0, 1024, 33791]),
-        (StoredForm(-32768, 16, signed=False), [-32768, 32767], [0, 65535]),
-        (StoredForm(1000, 16, signed=True), [-31768, 32767], [-32768, 31767]),
-        (StoredForm(-70000, 16, signed=False), [-32768, -4465], [37232, 65535]),
-        (PLAIN, [-32768, 32767], [-32768, 32767]),
+        (StoredForm(-1024.0, 16, signed=False), [-1024, 0, 32767], [0, 1024, 33791]),
+        (StoredForm(-32768.0, 16, signed=False), [-32768, 32767], [0, 65535]),
+        (StoredForm(1000.0, 16, signed=True), [-31768, 32767], [-32768, 31767]),
+        (StoredForm(-70000.0, 16, signed=False), [-32768, -4465], [37232, 65535]),
+        (StoredForm(0.0, 16, signed=True), [-32768, 32767], [-32768, 32767]),
     ],
 )
 def test_whole_values_are_stored_exactly_up_to_the_ends_of_the_form(
