@@ -11,7 +11,7 @@ from pydicom.errors import InvalidDicomError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from pipeline.encode import part10_bytes
+from pipeline.encode import write_part10
 from pipeline.errors import PipelineError
 from pipeline.kernels.compiled import threads
 from pipeline.plan import Pipeline
@@ -142,7 +142,8 @@ def _series_written(results: Sequence[ResultSeries], folder: Path) -> Iterator[s
         target = folder / f"{number:02d}"
         target.mkdir(parents=True, exist_ok=True)
         for index, dataset in enumerate(series.instances, start=1):
-            (target / f"{index:04d}.dcm").write_bytes(part10_bytes(dataset))
+            with (target / f"{index:04d}.dcm").open("wb") as file:
+                write_part10(dataset, file)
         first = series.instances[0]
         count = len(series.instances)
         yield f"{first.Modality} {first.SeriesDescription}: {count} instances in {target}"

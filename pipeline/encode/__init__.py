@@ -2,7 +2,7 @@
 
 from pipeline.encode.context import ResultContext
 from pipeline.encode.dispatch import encode, encode_as
-from pipeline.encode.part10 import part10_bytes
+from pipeline.encode.part10 import part10_bytes, write_part10
 from pipeline.encode.picture import PictureContent, encode_note, encode_picture
 from pipeline.encode.report import ReportName, encode_measurements
 from pipeline.encode.report_groups import EncodedLabelMap
@@ -18,4 +18,5 @@ __all__ = [
     "encode_note",
     "encode_picture",
     "part10_bytes",
+    "write_part10",
 ]

@@ -12,7 +12,8 @@ from config import Settings
 from config.assemble import build_dialects, build_form, build_pipeline
 from pipeline.plan import Pipeline
 from pipeline.products import Dialect
-from scp.engine.work import JobOrder, JobReport, discard_drafts
+from scp.engine.keep import discard_drafts
+from scp.engine.work import JobOrder, JobReport
 from scp.ledger import Ledger
 from scp.ledger.jobs import (
     Job,

@@ -1,9 +1,5 @@
 """What a worker does for one job: run the pipeline, make the results durable, report."""
 
-import filecmp
-import hashlib
-import os
-import shutil
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,9 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydicom.dataset import Dataset
-
-from pipeline.encode import part10_bytes
 from pipeline.errors import PipelineError, SeriesGeometryError
 from pipeline.kernels.compiled import threads
 from pipeline.plan import Pipeline
@@ -22,16 +15,11 @@ from pipeline.products import Dialect, wishes_digest
 from pipeline.results import ResultSeries
 from pipeline.run import Progress, notes_on, run_pipeline
 from scp.decoding import DecoderPool, DecoderStartError
+from scp.engine.keep import UnequalResultsError, keep_results
 from scp.ledger.outbox import StoredResult
 from scp.log import silence_libraries
-from scp.spool import sync_folder
 
-_DRAFT = ".draft-"
 _MOST_DECODERS = 4
-
-
-class UnequalResultsError(PipelineError):
-    """The same job gave different bytes: sending them would change what was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,80 +127,16 @@ def _refused(order: JobOrder, refusal: str) -> JobReport:
         return JobReport(failure=f"{refusal} No note of it could be made: {error}")
 
 
+def _keep(
+    order: JobOrder, folder_name: str, series: Sequence[ResultSeries]
+) -> tuple[StoredResult, ...]:
+    return keep_results(order.results_folder, folder_name, series)
+
+
 @cache
 def _decoders() -> DecoderPool:
     """The worker's decoders: they start with its first compressed series and end with it."""
     return DecoderPool(min(threads(), _MOST_DECODERS))
-
-
-def discard_drafts(results_folder: Path) -> None:
-    """Remove result folders that a worker did not finish; call while no job runs."""
-    for draft in results_folder.glob(f"{_DRAFT}*"):
-        shutil.rmtree(draft)
-
-
-def _keep(
-    order: JobOrder, folder_name: str, series: Sequence[ResultSeries]
-) -> tuple[StoredResult, ...]:
-    """Write results into their folder, all or none, durably.
-
-    The same job under the same settings gives the same files; those of an attempt before are
-    kept, as they may have been sent already.
-
-    Raises
-    ------
-    UnequalResultsError
-        An attempt before gave other bytes under the same UIDs.
-    """
-    if not series:
-        return ()
-    final = order.results_folder / folder_name
-    draft = order.results_folder / f"{_DRAFT}{folder_name}.{os.getpid()}"
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    try:
-        stored = tuple(
-            _write(draft / f"{number:02d}-{index:04d}.dcm", folder_name, item, dataset)
-            for number, item in enumerate(series, start=1)
-            for index, dataset in enumerate(item.instances, start=1)
-        )
-        sync_folder(draft)
-        if not final.exists():
-            draft.rename(final)
-        elif not _equal_files(draft, final):
-            raise UnequalResultsError(
-                f"Job {order.job_id} gave other results than before under the same UIDs; those of "
-                f"before are kept in {final}. Please report it."
-            )
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    sync_folder(order.results_folder)
-    return stored
-
-
-def _equal_files(one: Path, other: Path) -> bool:
-    names = sorted(path.name for path in one.iterdir())
-    if names != sorted(path.name for path in other.iterdir()):
-        return False
-    _, different, unreadable = filecmp.cmpfiles(one, other, names, shallow=False)
-    return not different and not unreadable
-
-
-def _write(file: Path, folder_name: str, series: ResultSeries, dataset: Dataset) -> StoredResult:
-    content = part10_bytes(dataset)
-    with file.open("xb") as opened:
-        opened.write(content)
-        opened.flush()
-        os.fsync(opened.fileno())
-    return StoredResult(
-        sop_instance_uid=str(dataset.SOPInstanceUID),
-        sop_class_uid=str(dataset.SOPClassUID),
-        series_instance_uid=str(dataset.SeriesInstanceUID),
-        file=f"{folder_name}/{file.name}",
-        sha256=hashlib.sha256(content).hexdigest(),
-        product=series.product,
-        form=series.form,
-    )
 
 
 def _places(error: BaseException) -> str:

@@ -4,6 +4,7 @@ Both checks cost next to nothing where nothing is suspect. What they cannot see 
 worker, which has a memory limit and a deadline.
 """
 
+import re
 import struct
 from math import prod
 
@@ -17,6 +18,7 @@ _DELIMITERS = (0xFFFEE00D, 0xFFFEE0DD)
 _PIXEL_DATA = 0x7FE00010
 _NUMBER_OF_FRAMES, _ROWS, _COLUMNS = 0x00280008, 0x00280010, 0x00280011
 _SIZES = frozenset((_NUMBER_OF_FRAMES, _ROWS, _COLUMNS))
+_NUMBER = re.compile(rb" *([0-9]{1,12})")
 _LONG_FORM = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT")
 
 
@@ -61,8 +63,8 @@ def _looked_up(head: bytes, tag: int, order: str) -> int:
 def _size(value: bytes, tag: int, order: str) -> int:
     """A value as a number; 1 where it is none."""
     if tag == _NUMBER_OF_FRAMES:
-        digits = value[:12].split(b"\\")[0].strip(b"\0 ")
-        return int(digits) if digits.isdigit() else 1
+        number = _NUMBER.match(value)
+        return int(number[1]) if number else 1
     return int(struct.unpack_from(f"{order}H", value)[0]) if len(value) > 1 else 1
 
 

@@ -313,9 +313,14 @@ class IncomingStore:
                 status=f"{refused.status:04X}",
                 reason=refused.comment,
                 calling=self._request.reception.calling_ae_title,
-                sop_instance_uid=self._request.reception.sop_instance_uid,
+                sop_instance_uid=_loggable(self._request.reception.sop_instance_uid),
             )
         return refused
+
+
+def _loggable(uid: str) -> str:
+    """A UID for the log; anything else in its place could be a patient's name."""
+    return uid if is_uid(uid) else ""
 
 
 def _check_command(request: StoreRequest) -> None:

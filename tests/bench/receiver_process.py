@@ -1,15 +1,18 @@
 """Our receivers by themselves, without the node's engine and couriers.
 
 Run by `tests.bench.receiver` as ``python -m tests.bench.receiver_process FOLDER RECEIVERS``: it
-prints the port and the ids of the receiver processes as JSON, and ends when its input ends.
+prints the port and the ids of its processes as JSON, and ends when its input ends.
 ``--no-sync`` leaves out every fsync of the spool, so that the way of the bytes can be compared
 with peers that sync nothing; no setting of the product does that.
 """
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
+
+import psutil
 
 from config import AeTitle, LimitSettings, NodeSettings, Settings
 from scp.ledger import Ledger
@@ -32,8 +35,8 @@ def main() -> None:
     settings = _settings(given.folder)
     _prepare(StateFolder(given.folder))
     receivers = _start(settings, given.receivers, durable=not given.no_sync)
-    ids = [receiver.process.pid for receiver in receivers]
-    print(json.dumps({"port": receivers[0].port, "ids": ids}), flush=True)  # noqa: T201
+    started = {"port": receivers[0].port, "ids": _process_ids(receivers)}
+    print(json.dumps(started), flush=True)  # noqa: T201 - read by the run that started this one
     sys.stdin.read()
     for receiver in receivers:
         receiver.ask_to_stop()
@@ -51,6 +54,13 @@ def _start(settings: Settings, count: int, *, durable: bool) -> list[ReceiverPro
             ReceiverProcess.start(settings, port, slots=slots, row=row, durable=durable)
         )
     return receivers
+
+
+def _process_ids(receivers: list[ReceiverProcess]) -> list[int]:
+    """The receivers' processes, with the one that they are forked from where there is one."""
+    own = {receiver.process.pid for receiver in receivers}
+    parents = {psutil.Process(pid).ppid() for pid in own} - {os.getpid()}
+    return sorted(parents or own)
 
 
 def _settings(folder: Path) -> Settings:

@@ -6,10 +6,11 @@ with care: 64 KB PDUs, the data set written as it came and never decoded.
 
 import os
 import sys
-from functools import partial
 from pathlib import Path
+from typing import cast
 
 from pynetdicom import AE, AllStoragePresentationContexts, _config, evt
+from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
 
 _PDU_BYTES = 65536
@@ -26,13 +27,13 @@ def main() -> None:
     entity.add_supported_context("1.2.840.10008.1.1")
     entity.maximum_pdu_size = _PDU_BYTES
     entity.maximum_associations = _ASSOCIATIONS
-    handlers = [(evt.EVT_C_STORE, partial(_store, folder))]
-    entity.start_server(("127.0.0.1", port), evt_handlers=handlers)
+    entity.start_server(("127.0.0.1", port), evt_handlers=[(evt.EVT_C_STORE, _store, [folder])])
 
 
-def _store(folder: Path, event: Event) -> int:
+def _store(event: Event, folder: Path) -> int:
     """Write, sync the file, sync the folder, then say so."""
-    with (folder / f"{event.request.AffectedSOPInstanceUID}.dcm").open("wb") as file:
+    request = cast("C_STORE", event.request)
+    with (folder / f"{request.AffectedSOPInstanceUID}.dcm").open("wb") as file:
         file.write(event.encoded_dataset())
         file.flush()
         os.fsync(file.fileno())

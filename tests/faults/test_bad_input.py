@@ -1,6 +1,7 @@
 """Instances and messages that are wrong: each gets its status, and nothing else is touched."""
 
 import struct
+import zlib
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from tests.support.raw_instances import (
     SOP_CLASS,
     SOP_INSTANCE,
     RawInstance,
+    bytes_for_checksum,
     nested_sequences,
     new_uid,
     raw_instance,
@@ -173,6 +175,20 @@ def test_the_same_bytes_again_change_nothing_and_other_bytes_are_kept_too(
     kept = stored_digests(receiver.state)
     assert (kept[first.digest], kept[other.digest]) == (1, 1)
     check_unharmed(receiver, association)
+
+
+def test_versions_with_one_size_and_one_checksum_are_both_kept(
+    receiver: LoneReceiver, association: UpperLayerAssociation
+) -> None:
+    """30: a second version that was made to have the first one's CRC-32."""
+    first = raw_instance(sop_instance=new_uid())
+    version = first.data_set[:-20] + b"another version."
+    fitting = bytes_for_checksum(zlib.crc32(version), zlib.crc32(first.data_set))
+    second = RawInstance(first.sop_instance, version + fitting)
+    assert zlib.crc32(first.data_set) == zlib.crc32(second.data_set)
+    assert [store(association, each).status for each in (first, second)] == [0, 0]
+    kept = stored_digests(receiver.state)
+    assert (kept[first.digest], kept[second.digest]) == (1, 1)
 
 
 def test_a_depth_bomb_of_sequences_is_refused(

@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import re
 import signal
 import sqlite3
 import time
@@ -145,12 +144,15 @@ def test_a_full_disk_refuses_and_takes_again_when_there_is_room(tmp_path: Path) 
         association.release()
         assert stored_digests(state) == {each.digest: 1 for each in kept + refused}
         assert other_files(state) == []
-    assert len(_events_about_space(node)) == 2
+    assert _events_about_resources(node) == [
+        "out of resources, instances are refused",
+        "resources are back, instances are taken again",
+    ]
 
 
-def _events_about_space(node: NodeProcess) -> list[str]:
-    events = [json.loads(line) for line in node.log_file.read_text().splitlines()]
-    return [each["event"] for each in events if re.search(r"\b(space|room)\b", each["event"])]
+def _events_about_resources(node: NodeProcess) -> list[str]:
+    events = [json.loads(line)["event"] for line in node.log_file.read_text().splitlines()]
+    return [event for event in events if "resources" in event]
 
 
 def _with_small_disk(folder: Path) -> tuple[str, ...]:

@@ -21,7 +21,10 @@ def by_crossings(outline: Points, shape: tuple[int, int]) -> Mask:
 
 
 def turns(outline: Points, shape: tuple[int, int]) -> npt.NDArray[np.int64]:
-    """(row, column): how often an outline turns clockwise around each pixel's centre."""
+    """(row, column): how often an outline turns clockwise around each pixel's centre.
+
+    Meant for small images: it looks at each side of the outline from each pixel.
+    """
     row, column = np.indices(shape)[..., np.newaxis]
     (row_a, column_a), (row_b, column_b) = outline.T, np.roll(outline, -1, axis=0).T
     side = (row_b - row_a) * (column - column_a) - (column_b - column_a) * (row - row_a)

@@ -14,6 +14,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from pydicom.dataset import Dataset
+from pydicom.uid import (
+    CTImageStorage,
+    ExplicitVRLittleEndian,
+    MRImageStorage,
+    PositronEmissionTomographyImageStorage,
+)
 
 from pipeline.algorithms.brain import BRAIN, BrainParameters
 from pipeline.algorithms.lung import LUNGS, LungParameters
@@ -21,12 +27,11 @@ from pipeline.algorithms.mip import SLIDING_MIP, SlidingMipParameters
 from pipeline.algorithms.registry import Algorithm
 from pipeline.algorithms.rotating_mip import ROTATING_MIP, RotatingMipParameters
 from pipeline.elements import Header
-from pipeline.encode import ResultContext
+from pipeline.encode import ResultContext, encode
 from pipeline.encode.picture import PictureContent, encode_note, encode_picture
 from pipeline.findings import (
     Code,
     DerivedVolume,
-    Finding,
     LabelMap,
     Measurement,
     MeasurementGroup,
@@ -39,8 +44,15 @@ from pipeline.phantom import chest_phantom
 from pipeline.volume import Frame, Volume
 from tests.phantoms import volume_from_phantom
 from tests.support.heads import head
+from tests.support.image_kinds import values
 from tests.support.pet import pet_phantom
 
+_PROJECTION_HEIGHT = 600
+_CLASSES = {
+    "CT": CTImageStorage,
+    "MR": MRImageStorage,
+    "PT": PositronEmissionTomographyImageStorage,
+}
 _STRUCTURE = Code("123037004", "SCT", "Anatomical Structure")
 _AXIAL = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 _REFUSAL = (
@@ -81,26 +93,35 @@ def volume_of(
     """
     across, down, through = directions
     geometry = VolumeGeometry((-50.0, -60.0, -70.0), across, down, through, spacing)
+    place = {
+        "Rows": voxels.shape[1],
+        "Columns": voxels.shape[2],
+        "ImageOrientationPatient": [*across, *down],
+        "PixelSpacing": [spacing.row_mm, spacing.column_mm],
+        "PhotometricInterpretation": "MONOCHROME2",
+    }
     sources = tuple(
-        _slice(index, voxels.shape[1:], modality, attributes) for index in range(len(voxels))
+        _slice(index, modality, {"ImagePositionPatient": position, **place, **attributes})
+        for index, position in enumerate(_positions(geometry, len(voxels)))
     )
     suv_factor = 1.0 if modality == "PT" else None
     return Volume(voxels, geometry, sources, suv_factor=suv_factor)
 
 
-def _slice(
-    index: int, size: tuple[int, ...], modality: str, attributes: dict[str, object]
-) -> Frame:
+def _positions(geometry: VolumeGeometry, slices: int) -> list[list[float]]:
+    return [geometry.to_patient([index, 0, 0]).round(6).tolist() for index in range(slices)]
+
+
+def _slice(index: int, modality: str, attributes: dict[str, Any]) -> Frame:
     header = Dataset()
-    header.SOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
+    header.SOPClassUID = _CLASSES.get(modality, MRImageStorage)
     header.SOPInstanceUID = f"1.2.3.4.{index + 1}"
     header.StudyInstanceUID, header.SeriesInstanceUID = "1.2.3.1", "1.2.3.2"
     header.PatientName, header.PatientID = "Seen^Nowhere", "NOWHERE"
     header.Modality, header.SeriesNumber = modality, 3
-    header.Rows, header.Columns = size
     for keyword, value in attributes.items():
         setattr(header, keyword, value)
-    elements = Header("1.2.840.10008.1.2.1", None, 0, data_set=header)
+    elements = Header(str(ExplicitVRLittleEndian), None, 0, data_set=header)
     return Frame(Instance(Path(f"slice-{index}"), elements))
 
 
@@ -199,17 +220,12 @@ def page_of(image: Dataset) -> Image.Image:
     return Image.frombytes("RGB", (image.Columns, image.Rows), image.PixelData)
 
 
-def projections_of(content: PictureContent) -> Iterator[tuple[str, npt.NDArray[Any]]]:
-    """The middle image of every projection, by name."""
+def projections_of(volume: Volume, content: PictureContent) -> Iterator[tuple[str, Image.Image]]:
+    """The middle image of every projection as it is sent, by name."""
     for finding in content.findings:
-        images = _images_of(finding)
-        if images is not None:
-            yield finding_name(finding), images[len(images) // 2]
-
-
-def finding_name(finding: Finding) -> str:
-    """Its name, or that of what it is about."""
-    return finding.label_map if isinstance(finding, MeasurementGroup) else finding.name
+        if isinstance(finding, DerivedVolume | RotatingProjection):
+            images = encode(finding, volume, context_of())
+            yield finding.name, _upright(images[len(images) // 2])
 
 
 def write_gallery(folder: Path) -> list[Path]:
@@ -220,23 +236,13 @@ def write_gallery(folder: Path) -> list[Path]:
         volume, content = make()
         (image,) = encode_picture(content, volume, context_of())
         paths.append(_saved(page_of(image), folder / f"{name}.png"))
-        for projection, pixels in projections_of(content):
-            grey = Image.fromarray(_grey(pixels))
-            paths.append(_saved(grey, folder / f"{name}-{projection}.png"))
+        for projection, picture in projections_of(volume, content):
+            paths.append(_saved(picture, folder / f"{name}-{projection}.png"))
     (note,) = encode_note(
         volume.sources[0].header, _REFUSAL, context_of(algorithm="note"), algorithms=("lungs 1",)
     )
     paths.append(_saved(page_of(note), folder / "note.png"))
     return paths
-
-
-def _images_of(finding: Finding) -> npt.NDArray[Any] | None:
-    match finding:
-        case DerivedVolume():
-            return np.moveaxis(finding.voxels, finding.axis, 0)
-        case RotatingProjection():
-            return finding.views
-    return None
 
 
 def _content(volume: Volume, *steps: tuple[Algorithm, Any]) -> PictureContent:
@@ -250,9 +256,16 @@ def _content(volume: Volume, *steps: tuple[Algorithm, Any]) -> PictureContent:
     )
 
 
-def _grey(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    low, high = np.percentile(pixels, (1, 99.8))
-    return (np.clip((pixels - low) / (high - low), 0, 1) * 255).astype(np.uint8)
+def _upright(image: Dataset) -> Image.Image:
+    """An image in its true proportions, with all but its rarest values."""
+    shown = values(image)
+    low, high = np.percentile(shown, (1, 99.8))
+    grey = (np.clip((shown - low) / (high - low), 0, 1) * 255).astype(np.uint8)
+    row_mm, column_mm = map(float, image.PixelSpacing)
+    rows, columns = grey.shape
+    scale = _PROJECTION_HEIGHT / (rows * row_mm)
+    size = (max(1, round(columns * column_mm * scale)), _PROJECTION_HEIGHT)
+    return Image.fromarray(grey).resize(size)
 
 
 def _saved(picture: Image.Image, path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import hashlib
 import struct
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -106,6 +107,17 @@ def nested_sequences(depth: int) -> Element:
     sequence_end = struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
     inner = depth - 1
     return "SQ", (item + opened) * inner + item + item_end + (sequence_end + item_end) * inner
+
+
+def bytes_for_checksum(before: int, wanted: int) -> bytes:
+    """The four bytes that lead from one CRC-32 to another."""
+    ones = 0xFFFFFFFF
+    table = [zlib.crc32(bytes([value]), ones) ^ ones for value in range(256)]
+    register = wanted ^ ones
+    for _ in range(4):
+        value = next(i for i, entry in enumerate(table) if entry >> 24 == register >> 24)
+        register = ((register ^ table[value]) << 8 | value) & ones
+    return struct.pack("<I", register ^ before ^ ones)
 
 
 def _pixels(length: int, seed: str) -> bytes:

@@ -140,7 +140,7 @@ class LoneReceiver:
 
 def receivers_of(node: NodeProcess) -> list[int]:
     """The processes of a node that listen on its port."""
-    children = psutil.Process(node.pid).children()
+    children = psutil.Process(node.pid).children(recursive=True)
     return sorted(child.pid for child in children if _listens(child, node.port))
 
 
