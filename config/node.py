@@ -82,7 +82,7 @@ class ResultsSettings(Section):
     content_qualification: Literal["RESEARCH", "PRODUCT", "SERVICE"] = "RESEARCH"
     """Content Qualification (0018,9004)."""
 
-    notice: str = Field(default="Not for diagnosis", max_length=80)
+    notice: str = Field(default="Not for diagnosis", max_length=80, pattern=r"^[ -~]*$")
     """What summary pictures and notes say of their use; empty says nothing."""
 
     first_series_number: int = Field(default=9000, ge=1, le=2_000_000_000)

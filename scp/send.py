@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import pydicom
 from pydicom.errors import InvalidDicomError
@@ -12,6 +12,7 @@ from pynetdicom import _config, evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.events import Event
+from pynetdicom.pdu_primitives import A_ASSOCIATE, SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import build_context
 
 from config import PeerAddress
@@ -70,7 +71,7 @@ class StoreAssociation:
         *,
         tls: ClientTls | None = None,
     ) -> None:
-        self._entity = _entity(calling_ae_title, timeout_s)
+        self._entity = client_entity(calling_ae_title, timeout_s)
         self._entity.requested_contexts = [
             build_context(sop_class, syntaxes)
             for sop_class in sop_classes
@@ -82,7 +83,7 @@ class StoreAssociation:
         self._association: Association | None = None
 
     def __enter__(self) -> Self:
-        self._association = _associate(self._entity, self._peer, self._tls)
+        self._association = open_association(self._entity, self._peer, self._tls)
         return self
 
     def __exit__(
@@ -152,9 +153,9 @@ def echo(
     AssociationError
         It cannot be reached, rejects us or does not answer with success.
     """
-    entity = _entity(calling_ae_title, timeout_s)
+    entity = client_entity(calling_ae_title, timeout_s)
     entity.add_requested_context(VERIFICATION)
-    association = _associate(entity, peer, tls)
+    association = open_association(entity, peer, tls)
     try:
         response = association.send_c_echo()
     except (RuntimeError, ValueError) as error:
@@ -167,7 +168,8 @@ def echo(
         raise AssociationError(f"{peer} answered C-ECHO with status {response.Status:04X}")
 
 
-def _entity(calling_ae_title: str, timeout_s: float) -> ApplicationEntity:
+def client_entity(calling_ae_title: str, timeout_s: float) -> ApplicationEntity:
+    """What opens our associations: its title, and the longest silence that it bears."""
     _config.LOG_HANDLER_LEVEL = "none"
     entity = ApplicationEntity(ae_title=calling_ae_title)
     entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
@@ -179,8 +181,32 @@ def _entity(calling_ae_title: str, timeout_s: float) -> ApplicationEntity:
     return entity
 
 
-def _associate(entity: ApplicationEntity, peer: PeerAddress, tls: ClientTls | None) -> Association:
-    def limit_waiting(event: Event) -> None:
+def open_association(
+    entity: ApplicationEntity,
+    peer: PeerAddress,
+    tls: ClientTls | None,
+    roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
+) -> Association:
+    """Associate with a peer for what the entity requests.
+
+    Parameters
+    ----------
+    entity
+        Ours, with the presentation contexts to propose.
+    peer
+        Where to.
+    tls
+        How TLS is spoken with the peer; None speaks without.
+    roles
+        Of SOP Classes in which we are not the user.
+
+    Raises
+    ------
+    AssociationError
+        The peer cannot be reached, rejects, or accepts nothing.
+    """
+    def prepare(event: Event) -> None:
+        _keep_responses(event.assoc)
         # pynetdicom takes the timeout off after connecting: a peer that never reads would
         # hold the sender for ever
         transport = event.assoc.dul.socket
@@ -193,12 +219,30 @@ def _associate(entity: ApplicationEntity, peer: PeerAddress, tls: ClientTls | No
         peer.port,
         ae_title=peer.ae_title,
         max_pdu=_MAXIMUM_PDU_BYTES,
-        evt_handlers=[(evt.EVT_CONN_OPEN, limit_waiting)],
+        ext_neg=list(roles),
+        evt_handlers=[(evt.EVT_CONN_OPEN, prepare)],
         tls_args=None if context is None else (context, peer.host),
     )
     if association.is_established:
         return association
     raise _failure(association, peer, context)
+
+
+def _keep_responses(association: Association) -> None:
+    """Have the association's own thread put back the answers it takes from who waits for them.
+
+    That thread pauses while we wait for an answer, but may be past the place where it looks: then
+    it takes the answer for a request of the peer's and drops it.
+    """
+    serve = association._serve_request  # noqa: SLF001 - pynetdicom offers no other place
+
+    def serve_requests_only(message: Any, context_id: int) -> None:
+        if message.is_valid_request:
+            serve(message, context_id)
+        else:
+            association.dimse.msg_queue.put((context_id, message))
+
+    vars(association)["_serve_request"] = serve_requests_only
 
 
 def _tls_context(tls: ClientTls, peer: PeerAddress) -> ClientContext:
@@ -213,9 +257,19 @@ def _failure(
 ) -> AssociationError:
     if context is not None and context.failure:
         return AssociationError(f"no TLS with {peer}: {context.failure}")
-    answer = association.acceptor.primitive
-    if answer is not None and association.is_rejected:
+    answer = _answer(association)
+    if answer is None:
+        return AssociationError(f"{peer} cannot be reached, or broke off before it answered")
+    if answer.result:
         return AssociationError(f"{peer} rejected the association: {answer.reason_str}")
-    if answer is not None:
-        return NothingAcceptedError(f"{peer} accepted none of the SOP Classes proposed")
-    return AssociationError(f"{peer} cannot be reached, or broke off before it answered")
+    return NothingAcceptedError(f"{peer} accepted none of the SOP Classes proposed")
+
+
+def _answer(association: Association) -> A_ASSOCIATE | None:
+    """What the peer answered to the request, if anything.
+
+    pynetdicom takes a connection for one that never was where the peer rejects and closes before
+    it looks; the answer is in its queue then.
+    """
+    answers = [association.acceptor.primitive, *association.dul.to_user_queue.queue]
+    return next((each for each in answers if isinstance(each, A_ASSOCIATE)), None)

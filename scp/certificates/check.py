@@ -1,7 +1,7 @@
 """Whether the files that ``[tls]`` names can be used, said so that a wrong one can be mended."""
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -28,15 +28,14 @@ def check_tls_files(settings: TlsSettings, now: datetime) -> None:
     """
     if settings.certificate is not None and settings.key is not None:
         certificate = _certificates("certificate", settings.certificate)[0]
-        _check_time("certificate", settings.certificate, certificate, now)
+        _check_times("certificate", settings.certificate, [certificate], now)
         if _key(settings.key).public_key() != certificate.public_key():
             raise TlsFilesError(
                 f"tls.key: {settings.key} is not the key of the certificate in "
                 f"{settings.certificate}; the certificate's own must come first in its file"
             )
     if settings.ca is not None:
-        for authority in _certificates("ca", settings.ca):
-            _check_time("ca", settings.ca, authority, now)
+        _check_times("ca", settings.ca, _certificates("ca", settings.ca), now)
     _check_with_openssl(settings)
 
 
@@ -51,21 +50,27 @@ def tls_warnings(settings: TlsSettings, now: datetime) -> Iterator[str]:
     for key in ("certificate", "ca"):
         file: Path | None = getattr(settings, key)
         for certificate in () if file is None else _certificates(key, file):
-            end = certificate.not_valid_after_utc
+            end, name = certificate.not_valid_after_utc, certificate.subject.rfc4514_string()
             if end - now < _SOON:
-                yield f"tls.{key}: {file} {'expired' if end < now else 'expires'} on {end:%F}"
+                verb = "expired" if end < now else "expires"
+                yield f"tls.{key}: {file}: the certificate of {name} {verb} on {end:%F}"
     if settings.key is not None and _mode(settings.key) & _ANYBODY_MAY_READ:
         yield f"tls.key: {settings.key} can be read by every user of this machine: chmod o-r"
 
 
-def _check_time(key: str, file: Path, certificate: x509.Certificate, now: datetime) -> None:
-    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+def _check_times(
+    key: str, file: Path, certificates: Sequence[x509.Certificate], now: datetime
+) -> None:
+    """One that is valid will do: a file of authorities may hold an old one beside the new."""
+    spans = [(each.not_valid_before_utc, each.not_valid_after_utc) for each in certificates]
+    if any(begin <= now <= end for begin, end in spans):
+        return
+    begin, end = max(spans, key=lambda span: span[1])
     if now > end:
         raise TlsFilesError(f"tls.{key}: {file} expired on {end:%F %T} UTC; put a new one there")
-    if now < begin:
-        raise TlsFilesError(
-            f"tls.{key}: {file} is valid from {begin:%F %T} UTC on; is this machine's clock right?"
-        )
+    raise TlsFilesError(
+        f"tls.{key}: {file} is valid from {begin:%F %T} UTC on; is this machine's clock right?"
+    )
 
 
 def _certificates(key: str, file: Path) -> list[x509.Certificate]:

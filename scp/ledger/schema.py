@@ -82,7 +82,7 @@ instance = Table(
     metadata,
     Column("name", String(80), primary_key=True),
     Column("series_id", ForeignKey("series.id"), nullable=False, index=True),
-    Column("sop_instance_uid", UID, nullable=False),
+    Column("sop_instance_uid", UID, nullable=False, index=True),
     Column("sop_class_uid", UID, nullable=False),
     Column("transfer_syntax_uid", UID, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
@@ -179,6 +179,9 @@ commitment = Table(
     Column("received_at", UtcDateTime, nullable=False),
     Column("reported_at", UtcDateTime, nullable=True),
     Column("reason", Text, nullable=False, default=""),
+    Column("asked", Integer, nullable=False, server_default="0"),
+    Column("outcome", JSON(none_as_null=True), nullable=True),
     UniqueConstraint("transaction_uid", "calling_ae_title"),
     Index(None, "state", "next_attempt_at"),
+    Index(None, "state", "received_at", "asked"),
 )

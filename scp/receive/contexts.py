@@ -43,6 +43,9 @@ OTHER_CLASSES: dict[str, str] = {
 
 VERIFICATION = "1.2.840.10008.1.1"
 
+STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
+COMMITMENT_SYNTAXES = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
+
 TRANSFER_SYNTAXES: tuple[str, ...] = (
     "1.2.840.10008.1.2.1",  # Explicit VR Little Endian
     "1.2.840.10008.1.2",  # Implicit VR Little Endian
@@ -62,13 +65,14 @@ TRANSFER_SYNTAXES: tuple[str, ...] = (
 )
 
 
-def supported_contexts() -> list[PresentationContext]:
-    """The presentation contexts that the node accepts."""
+def supported_contexts(*, with_commitment: bool = False) -> list[PresentationContext]:
+    """The presentation contexts that the node accepts, storage commitment where it is offered."""
     storage = [
         build_context(sop_class, list(TRANSFER_SYNTAXES))
         for sop_class in (*IMAGE_CLASSES, *OTHER_CLASSES)
     ]
-    return [build_context(VERIFICATION), *storage]
+    commitment = build_context(STORAGE_COMMITMENT, list(COMMITMENT_SYNTAXES))
+    return [build_context(VERIFICATION), *([commitment] if with_commitment else []), *storage]
 
 
 def holds_slices(sop_class_uid: str) -> bool:

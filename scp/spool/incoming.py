@@ -194,17 +194,14 @@ class IncomingInstance:
         if self._waiting:
             self._flush(self._waiting)
             self._waiting.clear()
-        is_synced = not self._place.is_durable
+        if self._place.is_durable:
+            os.fsync(self._descriptor)
         name = f"{self._key}-{self._size:x}-{self._checksum:08x}"
         for each in (name, *(f"{name}-{number}" for number in range(1, _MOST_ALIKE))):
             target = self._place.path(each)
-            if not target.exists():
-                if not is_synced:
-                    os.fsync(self._descriptor)
-                    is_synced = True
-                with suppress(FileExistsError):
-                    self._link(target)
-                    return each, True
+            with suppress(FileExistsError):
+                self._link(target)
+                return each, True
             if self._holds_the_same(target):
                 return each, False
         raise SpoolError(f"{_MOST_ALIKE} different instances have one UID and one checksum")

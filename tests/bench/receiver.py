@@ -60,7 +60,7 @@ _STREAM_GOALS: dict[int, Goals] = {
     },
 }
 _NO_GOALS: Goals = dict.fromkeys(_STREAM_GOALS[1])
-_LARGE_GOALS: Goals = {**_NO_GOALS, (OURS_UNSYNCED, DCMTK): 1.0}
+_LARGE_GOALS: Goals = {**_NO_GOALS, (OURS_UNSYNCED, DCMTK): 1.0, (OURS, DCMTK): 1.0}
 _CROWD_GOALS: Goals = {(OURS, DCMTK): None, (OURS, ORTHANC): None}
 
 

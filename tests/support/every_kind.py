@@ -1,7 +1,7 @@
 """Results of every kind on small series of every kind, from files to files.
 
-``python -m tests.support.every_kind FOLDER KIND`` makes them of the source files in a folder and
-says the digest of each: what another process, with another clock zone and locale, makes.
+``python -m tests.support.every_kind KIND=FOLDER ...`` makes them of the source files in each folder
+and says the digest of each: what another process, with another time zone and locale, makes.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from pipeline.algorithms.mip import SlidingMipParameters
+from pipeline.algorithms.registry import Algorithm
 from pipeline.algorithms.rotating_mip import RotatingMipParameters
 from pipeline.encode import part10_bytes
 from pipeline.plan import Pipeline, Step
@@ -25,7 +26,7 @@ from pipeline.products import Dialect, Form, Product
 from pipeline.results import ResultSeries
 from pipeline.run import notes_on, run_pipeline
 from tests.support.image_kinds import as_mr, as_pet
-from tests.support.own_algorithm import ShapesParameters, own_algorithm
+from tests.support.own_algorithm import SHAPES, ShapesParameters, installed_with
 from tests.unit.pipeline.encode.conftest import (
     AXIAL,
     COLUMNS,
@@ -106,7 +107,10 @@ class Source:
 
 
 def steps_on(kind: str, *, views: bool = True) -> tuple[Step, ...]:
-    """Shapes and, where slices are axial, all the projections of one slice to each side."""
+    """Shapes and all projections, the sliding ones of a slice to each side.
+
+    Those are made of axial stacks, or nearly so.
+    """
     offset = KINDS[kind].offset
     shapes = Step("shapes", ShapesParameters(900 + offset, 1500 + offset))
     if not views:
@@ -137,22 +141,26 @@ class Results:
 
 
 def made_of(
-    sources: Sequence[Path], steps: tuple[Step, ...], dialects: tuple[Dialect, ...] = ()
+    sources: Sequence[Path],
+    steps: tuple[Step, ...],
+    dialects: tuple[Dialect, ...] = (),
+    algorithm: Algorithm = SHAPES,
 ) -> tuple[ResultSeries, ...]:
     """Results and notes of every kind, or of those that destinations want."""
     wanted = dialects or (Dialect(frozenset(Product)),)
     pipeline = Pipeline("test", steps)
-    with own_algorithm():
+    with installed_with(algorithm):
         outcome = run_pipeline(sources, pipeline, content_time=TIME, dialects=wanted)
         notes = notes_on(sources, pipeline, REASON, content_time=TIME, dialects=wanted)
     return (*outcome.series, *notes)
 
 
-def results_of(source: Source, folder: Path, form: Form | None = None) -> Results:
+def results_of(
+    source: Source, folder: Path, form: Form | None = None, *, views: bool = True
+) -> Results:
     """Write a source and, into a folder, everything that is made of it."""
     sources = source.write()
-    # Reformats are made of stacks that are axial or nearly so.
-    steps = steps_on(source.kind, views=source.orientation != SAGITTAL)
+    steps = steps_on(source.kind, views=views)
     dialects = (Dialect(frozenset(Product), form or Form()),)
     series = made_of(sources, steps, dialects)
     folder.mkdir(parents=True)
@@ -175,6 +183,7 @@ def digests(series: Sequence[ResultSeries]) -> list[str]:
 
 
 if __name__ == "__main__":
-    folder, kind = sys.argv[1:]
-    made = made_of(sorted(Path(folder).iterdir()), steps_on(kind))
-    print(*digests(made), sep="\n")  # noqa: T201 - for the process that asked
+    for argument in sys.argv[1:]:
+        kind, _, folder = argument.partition("=")
+        made = made_of(sorted(Path(folder).iterdir()), steps_on(kind))
+        print(*digests(made), sep="\n")  # noqa: T201 - for the process that asked

@@ -97,7 +97,7 @@ SHAPES = Algorithm(
 
 
 @contextmanager
-def own_algorithm(algorithm: Algorithm = SHAPES) -> Iterator[None]:
+def installed_with(algorithm: Algorithm) -> Iterator[None]:
     """As if a package with this algorithm were installed beside ours."""
     there = registry.installed() | {algorithm.name: algorithm}
     with patch.object(registry, "installed", lambda: there):

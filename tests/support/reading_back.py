@@ -53,10 +53,12 @@ class StoreMessages:
 
 
 def _units(stream: bytes) -> Iterator[tuple[int, bytes]]:
+    """Kind and body of each data unit; what is there of the last one, too.
+
+    A value is complete by its own length, whether its unit comes to an end or not.
+    """
     while len(stream) >= 6:
         kind, _, length = struct.unpack(">BBI", stream[:6])
-        if len(stream) < 6 + length:
-            return
         yield kind, stream[6 : 6 + length]
         stream = stream[6 + length :]
 

