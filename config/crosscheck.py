@@ -33,18 +33,28 @@ def read_parameters(algorithm: Algorithm, given: Mapping[str, Any]) -> Any:
 
 def cross_check(raw: RawSettings) -> tuple[Problem, ...]:
     """Everything that is wrong between the tables of the settings."""
-    return (*_check_steps(raw), *_check_names(raw), *_check_routes(raw), *check_access(raw))
+    return (*_check_algorithms(raw), *_check_names(raw), *_check_routes(raw), *check_access(raw))
 
 
-def _check_steps(raw: RawSettings) -> Iterator[Problem]:
+def _check_algorithms(raw: RawSettings) -> Iterator[Problem]:
     try:
         known = registry.installed()
     except (ImportError, AttributeError) as error:
         yield raw.absence(("pipelines",), f"an installed algorithm does not load: {error}")
         return
+    yield from _check_offsets(raw, known)
     for name, pipeline in raw.table("pipelines").items():
         for index, step in _tables(_table(pipeline).get("steps")):
             yield from _check_step(step, known, raw, ("pipelines", name, "steps", index))
+
+
+def _check_offsets(raw: RawSettings, known: Mapping[str, Algorithm]) -> Iterator[Problem]:
+    """The blocks of series numbers are of installed algorithms."""
+    for name, offset in raw.table("results", "series_number_offsets").items():
+        if name not in known:
+            location = ("results", "series_number_offsets", name)
+            message = f"no such algorithm is installed; {_choice(name, known)}"
+            yield raw.problem(location, offset, message)
 
 
 def _check_step(

@@ -97,6 +97,11 @@ def _check_peer(name: str, peer: Mapping[str, Any], raw: RawSettings) -> Iterato
             ("peers", name, "addresses"),
             "has no effect: only peers of the role 'sender' or 'both' send",
         )
+    if "dialect" in peer and peer.get("role") == "sender":
+        yield raw.absence(
+            ("peers", name, "dialect"),
+            "has no effect: only peers of the role 'destination' or 'both' are sent results",
+        )
     if "certificate" in peer and sends and not _shows_certificates(tls):
         yield raw.absence(
             ("peers", name, "certificate"),

@@ -130,5 +130,8 @@ class Route(Section):
     quiet_time_s: float = Field(default=10.0, gt=0, le=86400)
     """Time without a new instance after which a series counts as complete, in seconds."""
 
+    final: bool = False
+    """Whether a series that takes this route takes none of those after it."""
+
     match: Match = Match()
     """Which series take this route."""

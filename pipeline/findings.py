@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.errors import EncodingError
 from pipeline.geometry import PlaneGeometry
+
+_PROBABILITY_AXES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +113,45 @@ class ProbabilityMap:
         threshold
             The least probability of a voxel of a segment. Of equally likely segments the first
             one has it.
+
+        Raises
+        ------
+        EncodingError
+            There are not as many arrays as segments, or one holds what is no probability.
         """
+        self._check_shape()
         labels = np.zeros(self.probabilities.shape[1:], np.uint8)
         below = np.nextafter(np.float32(threshold), np.float32(-np.inf))
         for index, plane in enumerate(labels):
             highest = np.full(plane.shape, below)
             for segment, likely in zip(self.segments, self.probabilities[:, index], strict=True):
+                check_probabilities(self.name, likely)
                 np.copyto(plane, segment.number, where=likely > highest)
                 np.maximum(highest, likely, out=highest)
         return LabelMap(self.name, labels, self.segments, self.description, self.remarks)
+
+    def _check_shape(self) -> None:
+        shape, count = self.probabilities.shape, len(self.segments)
+        if len(shape) != _PROBABILITY_AXES or shape[0] != count:
+            raise EncodingError(
+                f"Finding {self.name!r} has probabilities of the shape {shape}; the first of their "
+                f"{_PROBABILITY_AXES} axes must be its {count} segments."
+            )
+
+
+def check_probabilities(name: str, values: npt.NDArray[Any]) -> None:
+    """Make sure that each value is a probability.
+
+    Raises
+    ------
+    EncodingError
+        One of the finding of this name is below 0, above 1 or no number.
+    """
+    if not (values.min() >= 0 and values.max() <= 1):  # no comparison holds for what is no number
+        raise EncodingError(
+            f"Finding {name!r} has a probability of {values.min()} or {values.max()}; each must be "
+            "a number from 0 to 1."
+        )
 
 
 @dataclass(frozen=True, eq=False, slots=True)

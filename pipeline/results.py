@@ -18,6 +18,7 @@ from pipeline.encode import (
     encode_note,
     encode_picture,
 )
+from pipeline.errors import EncodingError
 from pipeline.findings import Finding, ImageFinding, LabelMap, MeasurementGroup, ProbabilityMap
 from pipeline.implementation import VERSION
 from pipeline.plan import Pipeline
@@ -120,13 +121,20 @@ class AnalysedVolume:
 def number_findings(
     found: Sequence[tuple[Algorithm, tuple[Finding, ...]]],
 ) -> tuple[StepFindings, ...]:
-    """Give each finding of a pipeline's steps its place in its algorithm's block."""
+    """Give each finding of a pipeline's steps its place in its algorithm's block.
+
+    Raises
+    ------
+    EncodingError
+        Two findings of a step have the same name.
+    """
     blocks: dict[str, Block] = {}
     repeats: Counter[str] = Counter()
     steps = []
     for algorithm, findings in found:
         block = blocks.setdefault(algorithm.name, Block(algorithm))
         images = [item for item in findings if not isinstance(item, MeasurementGroup)]
+        _check_names(algorithm, images)
         steps.append(
             StepFindings(
                 algorithm,
@@ -139,6 +147,16 @@ def number_findings(
         )
         repeats[algorithm.name] += 1
     return tuple(steps)
+
+
+def _check_names(algorithm: Algorithm, findings: Sequence[ImageFinding]) -> None:
+    names = Counter(finding.name for finding in findings)
+    doubled = [name for name, count in names.items() if count > 1]
+    if doubled:
+        raise EncodingError(
+            f"{algorithm.name} {algorithm.version} gave several findings named {doubled[0]!r}, and "
+            "UIDs follow from the name. Give each a name of its own in the algorithm."
+        )
 
 
 def _label_maps(findings: Sequence[ImageFinding]) -> Iterator[LabelMap]:

@@ -15,6 +15,7 @@ _COMMANDS = {
     "brain-mask": _Entry("brain_mask", "Find the brain in NIfTI volumes."),
     "certs": _Entry("certs", "Make certificates to try TLS with."),
     "check-config": _Entry("check_config", "Check a settings file."),
+    "commitments": _Entry("commitments", "List requests for storage commitment."),
     "demo": _Entry("demo", "Show the whole way on this machine."),
     "echo": _Entry("echo", "Verify a peer by C-ECHO."),
     "evaluate": _Entry("evaluate", "Compare segmentations with the truth."),
@@ -26,6 +27,7 @@ _COMMANDS = {
     "prepare": _Entry("prepare", "Prepare DICOM cases for the grt123 networks."),
     "rejected": _Entry("rejected", "List rejected associations, and why."),
     "retry": _Entry("retry", "Run a job again."),
+    "route": _Entry("route", "Say which routes a file's series takes, and why not the others."),
     "run": _Entry("run", "Run a pipeline on a folder of DICOM files."),
     "serve": _Entry("serve", "Run the node."),
 }

@@ -71,7 +71,7 @@ class FolderRun:
                 except PipelineError as error:
                     console.print(f"  no result: {error}", style="red", soft_wrap=True)
                     good = False
-                    lines = _series_written(self._notes(paths, error), target)
+                    lines = self._refused(paths, error, target)
                 for line in lines:
                     console.print(f"  {line}", soft_wrap=True)
         return good
@@ -95,14 +95,20 @@ class FolderRun:
                 on_progress=show,
             )
 
-    def _notes(self, paths: list[Path], refusal: PipelineError) -> tuple[ResultSeries, ...]:
-        return notes_on(
-            paths,
-            self.pipeline,
-            str(refusal),
-            content_time=self.content_time,
-            dialects=(self.dialect,),
-        )
+    def _refused(self, paths: list[Path], refusal: PipelineError, folder: Path) -> Iterator[str]:
+        """Write the notes that are wanted; yield a line on each, or on why there is none."""
+        try:
+            notes = notes_on(
+                paths,
+                self.pipeline,
+                str(refusal),
+                content_time=self.content_time,
+                dialects=(self.dialect,),
+            )
+        except PipelineError as error:
+            yield f"no note of it could be made: {error}"
+        else:
+            yield from _series_written(notes, folder)
 
 
 def find_series(folder: Path, leave_out: Path) -> dict[str, list[Path]]:

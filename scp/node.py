@@ -14,6 +14,8 @@ from scp.certificates.check import check_tls_files
 from scp.certificates.watch import INTERVAL_S as CERTIFICATES_INTERVAL_S
 from scp.certificates.watch import CertificateWatch
 from scp.collect import Collector
+from scp.commitment.clerk import CommitmentClerk
+from scp.commitment.courier import CommitmentCourier, peers_by_title
 from scp.deliver import Courier, set_aside_strangers
 from scp.engine.cluster import EmbeddedCluster
 from scp.engine.engine import Engine
@@ -30,11 +32,15 @@ from scp.tls_client import ClientTls
 _COLLECT_INTERVAL_S = 0.2
 _ENGINE_INTERVAL_S = 0.1
 _DELIVER_INTERVAL_S = 0.25
+_COMMIT_INTERVAL_S = 0.2
 _SUPERVISE_INTERVAL_S = 0.2
 _RESTART_PAUSE_S = 5.0
 _STOP_TIMEOUT_S = 2.0
 
 log = structlog.get_logger()
+
+Tick = tuple[str, Callable[[datetime], None], float]
+"""What a periodic thread is called, what it does, and its pause in seconds."""
 
 _NOT_YET = datetime.max.replace(tzinfo=UTC)
 
@@ -116,6 +122,7 @@ class Node:
         )
         ticks = [
             *self._couriers(folder, ledger),
+            *self._commitments(ledger, spool),
             ("engine", engine.tick, _ENGINE_INTERVAL_S),
             ("collect", collector.tick, _COLLECT_INTERVAL_S),
             ("certificates", CertificateWatch(self.settings.tls).tick, CERTIFICATES_INTERVAL_S),
@@ -132,11 +139,9 @@ class Node:
                 thread.wait(max(0.0, deadline - time.monotonic()))
             cluster.close()
 
-    def _couriers(
-        self, folder: StateFolder, ledger: Ledger
-    ) -> list[tuple[str, Callable[[datetime], None], float]]:
+    def _couriers(self, folder: StateFolder, ledger: Ledger) -> list[Tick]:
         """One courier a destination."""
-        ticks: list[tuple[str, Callable[[datetime], None], float]] = []
+        ticks: list[Tick] = []
         for name, peer in self.settings.peers.items():
             if peer.receives_results:
                 courier = Courier(
@@ -151,6 +156,16 @@ class Node:
                     tls=ClientTls.to(peer, self.settings.tls),
                 )
                 ticks.append((f"deliver {name}", courier.tick, _DELIVER_INTERVAL_S))
+        return ticks
+
+    def _commitments(self, ledger: Ledger, spool: Spool) -> list[Tick]:
+        """The clerk who decides on storage commitments, and one courier a sender."""
+        senders = peers_by_title(self.settings)
+        clerk = CommitmentClerk(ledger, spool, senders, self._waits_since, _now)
+        ticks: list[Tick] = [("commitments", clerk.tick, _COMMIT_INTERVAL_S)]
+        for title, peers in senders.items():
+            courier = CommitmentCourier(title, peers, self.settings, ledger, self._stopping, _now)
+            ticks.append((f"report commitments to {title}", courier.tick, _COMMIT_INTERVAL_S))
         return ticks
 
     @property

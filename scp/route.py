@@ -42,7 +42,17 @@ class Verdict:
 
 def judge(routes: Sequence[Route], facts: SeriesFacts) -> list[Verdict]:
     """The verdict of every route, in their order."""
-    return [Verdict(route, tuple(_objections(route.match, facts))) for route in routes]
+    verdicts = []
+    ended_by = ""
+    for route in routes:
+        why_not = tuple(_objections(route.match, facts))
+        if ended_by:
+            why_not = (f"route {ended_by} took the series and is final", *why_not)
+        verdict = Verdict(route, why_not)
+        if verdict.is_taken and route.final:
+            ended_by = route.name
+        verdicts.append(verdict)
+    return verdicts
 
 
 def explain(verdicts: Sequence[Verdict]) -> str:

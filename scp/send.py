@@ -205,6 +205,7 @@ def open_association(
     AssociationError
         The peer cannot be reached, rejects, or accepts nothing.
     """
+
     def prepare(event: Event) -> None:
         _keep_responses(event.assoc)
         # pynetdicom takes the timeout off after connecting: a peer that never reads would

@@ -53,7 +53,8 @@ def in_accepted_syntax(
     """The data set in one of the accepted transfer syntaxes, every pixel as it was.
 
     The preferred one where it is accepted and the object is an image; else its own; else a plain
-    one.
+    one. A compression that cannot hold the image, as JPEG 2000 those of less than 32 rows or
+    columns, counts as not accepted.
 
     Parameters
     ----------
@@ -70,17 +71,26 @@ def in_accepted_syntax(
     own = dataset.file_meta.TransferSyntaxUID
     wished = [preferred] if preferred in PLAIN or dataset.SOPClassUID in _COMPRESSIBLE else []
     for syntax in (*wished, own, *PLAIN):
-        if syntax in accepted:
-            _convert(dataset, own, UID(syntax))
+        if syntax in accepted and _convert(dataset, UID(syntax)):
             return dataset
     raise ValueError("none of the accepted transfer syntaxes can hold the object")
 
 
-def _convert(dataset: Dataset, own: UID, target: UID) -> None:
-    """Change how pixels are held; between the plain syntaxes the association converts itself."""
-    if own == target:
-        return
-    if own.is_compressed:
+def _convert(dataset: Dataset, target: UID) -> bool:
+    """Change how pixels are held; between the plain syntaxes the association converts itself.
+
+    Returns
+    -------
+    Whether it could be done; if not, the pixels are whole and held in some syntax.
+    """
+    held = dataset.file_meta.TransferSyntaxUID
+    if held == target:
+        return True
+    if held.is_compressed:
         dataset.decompress(generate_instance_uid=False)
     if target.is_compressed:
-        dataset.compress(target, generate_instance_uid=False)
+        try:
+            dataset.compress(target, generate_instance_uid=False)
+        except RuntimeError:  # what pydicom raises where every encoder has refused
+            return False
+    return True

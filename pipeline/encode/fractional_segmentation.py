@@ -23,7 +23,7 @@ from pipeline.encode.segmentation_object import (
 )
 from pipeline.encode.segments import check_numbers, segment_items
 from pipeline.errors import EncodingError
-from pipeline.findings import ProbabilityMap
+from pipeline.findings import ProbabilityMap, check_probabilities
 from pipeline.volume import Volume
 
 _FRACTIONAL = SegmentationForm(SegmentationStorage, "FRACTIONAL", 8, RLELossless)
@@ -89,17 +89,7 @@ def _frames(finding: ProbabilityMap, volume: Volume) -> Iterator[tuple[SegmentFr
 
 
 def _fractions(plane: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.uint8]:
-    """(row, column): probabilities in steps of 1/255, rounded to the nearest.
-
-    Raises
-    ------
-    EncodingError
-        One is below 0, above 1 or no number.
-    """
-    if not (plane.min() >= 0 and plane.max() <= 1):  # no comparison holds for what is no number
-        raise EncodingError(
-            f"Finding {name!r} has a probability of {plane.min()} or {plane.max()}; each must be a "
-            "number from 0 to 1."
-        )
+    """(row, column): probabilities in steps of 1/255, rounded to the nearest."""
+    check_probabilities(name, plane)
     fractions: npt.NDArray[np.uint8] = np.rint(plane * np.float32(_CERTAIN)).astype(np.uint8)
     return fractions

@@ -80,6 +80,8 @@ def segmentation_object(
         The source has no Study Instance UID.
     """
     result = result_header(content, volume, context)
+    # Each segment says its side; dciodvfy takes one of the whole series for an error.
+    result.pop("Laterality", None)
     result.SOPClassUID = form.sop_class_uid
     result.SOPInstanceUID = context.instance_uid(content.name, 1)
     result.Modality = "SEG"

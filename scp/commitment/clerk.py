@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
@@ -21,7 +21,6 @@ from scp.ledger.commitments import (
 from scp.spool import Spool
 
 _BATCH = 100
-_OWN_ASSOCIATION_S = 2.0
 
 log = structlog.get_logger()
 
@@ -67,9 +66,8 @@ class CommitmentClerk:
 
     def _decide(self, commitment: Commitment) -> None:
         outcome = decide(commitment.references, self._holdings(commitment))
-        report_at = self.clock() + timedelta(seconds=_OWN_ASSOCIATION_S)
         with self.ledger.write() as connection:
-            record_outcome(connection, commitment.id, outcome, report_at)
+            record_outcome(connection, commitment.id, outcome, self.clock())
         log.info(
             "storage commitment decided",
             transaction_uid=commitment.transaction_uid,

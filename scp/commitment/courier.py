@@ -159,10 +159,5 @@ def peer_at(peers: Sequence[Peer], address: str) -> int:
 
 
 def _is_at(peer: Peer, address: str) -> bool:
-    if peer.host == address:
-        return True
-    try:
-        called_from = ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    return any(called_from in network for network in peer.addresses or ())
+    networks = peer.addresses or ()
+    return peer.host == address or any(ip_address(address) in network for network in networks)

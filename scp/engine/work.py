@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError, SeriesGeometryError
+from pipeline.implementation import VERSION
 from pipeline.kernels.compiled import threads
 from pipeline.plan import Pipeline
 from pipeline.products import Dialect, wishes_digest
@@ -51,9 +52,12 @@ class JobOrder:
 
     @property
     def folder_name(self) -> str:
-        """The folder of this job's results under these settings, below the results folder."""
+        """The folder of this job's results under these settings, below the results folder.
+
+        Another version of this software makes other objects and has a folder of its own for them.
+        """
         settings = f"{self.pipeline.settings_digest[:12]}-{wishes_digest(self.dialects)[:8]}"
-        return f"{self.job_id}-{settings}"
+        return f"{self.job_id}-{settings}-{VERSION}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,10 @@ class JobReport:
     trace: str = ""
 
 
+class _NotKeptError(Exception):
+    """The disk did not take the results."""
+
+
 def run_job(order: JobOrder, on_progress: Callable[[Progress], None]) -> JobReport:
     """Run a job to its report; nothing that the input provokes is raised.
 
@@ -81,6 +89,17 @@ def run_job(order: JobOrder, on_progress: Callable[[Progress], None]) -> JobRepo
     a patient's data, into the log.
     """
     silence_libraries()
+    try:
+        return _run(order, on_progress)
+    except Exception as error:  # noqa: BLE001 - reported with its place and without its message
+        return JobReport(
+            failure=f"An error of Hounsfield's own ({type(error).__name__}); please report it.",
+            trace=_places(error),
+        )
+
+
+def _run(order: JobOrder, on_progress: Callable[[Progress], None]) -> JobReport:
+    """Run a job; whatever can be foreseen becomes its report."""
     try:
         outcome = run_pipeline(
             order.paths,
@@ -94,19 +113,12 @@ def run_job(order: JobOrder, on_progress: Callable[[Progress], None]) -> JobRepo
             results=_keep(order, order.folder_name, outcome.series),
             volumes=tuple(volume.as_dict() for volume in outcome.volumes),
         )
-    except (UnequalResultsError, DecoderStartError) as error:
+    except (UnequalResultsError, DecoderStartError, _NotKeptError) as error:
         return JobReport(failure=str(error))
     except SeriesGeometryError as error:
         return _refused(order, f"The slices make no volume: {error.reason}")
     except PipelineError as error:
         return _refused(order, str(error))
-    except OSError as error:
-        return JobReport(failure=f"The results could not be kept: {error.strerror}.")
-    except Exception as error:  # noqa: BLE001 - reported with its place and without its message
-        return JobReport(
-            failure=f"An error of Hounsfield's own ({type(error).__name__}); please report it.",
-            trace=_places(error),
-        )
 
 
 def _refused(order: JobOrder, refusal: str) -> JobReport:
@@ -122,15 +134,24 @@ def _refused(order: JobOrder, refusal: str) -> JobReport:
             content_time=order.content_time,
             dialects=order.dialects,
         )
-        return JobReport(_keep(order, f"{order.folder_name}-note", notes), failure=refusal)
-    except (PipelineError, OSError) as error:
+        return JobReport(_keep(order, _note_folder(order, notes), notes), failure=refusal)
+    except (PipelineError, _NotKeptError) as error:
         return JobReport(failure=f"{refusal} No note of it could be made: {error}")
+
+
+def _note_folder(order: JobOrder, notes: Sequence[ResultSeries]) -> str:
+    """Notes for another reason, or of other instances, are others and have another folder."""
+    uids = (str(note.instances[0].SOPInstanceUID) for note in notes)
+    return "-".join([order.folder_name, "note", *(uid[-8:] for uid in uids)])
 
 
 def _keep(
     order: JobOrder, folder_name: str, series: Sequence[ResultSeries]
 ) -> tuple[StoredResult, ...]:
-    return keep_results(order.results_folder, folder_name, series)
+    try:
+        return keep_results(order.results_folder, folder_name, series)
+    except OSError as error:
+        raise _NotKeptError(f"The results could not be kept: {error.strerror}.") from error
 
 
 @cache

@@ -5,7 +5,7 @@ Source: PS3.4 annex J.
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -22,6 +22,9 @@ MOST_PENDING_OF_CALLER = 2_000
 
 MOST_REFERENCES = 1_000_000
 """References that all requests kept have together; beyond them the oldest that ended go."""
+
+OWN_ASSOCIATION = timedelta(seconds=2)
+"""For so long a report is left to the association that asked, if it is still open."""
 
 _UIDS_A_QUERY = 500
 
@@ -141,9 +144,7 @@ def keep_request(connection: Connection, request: CommitmentRequest) -> int:
     return int(known.id)
 
 
-def _insert(
-    connection: Connection, request: CommitmentRequest, references: list[list[str]]
-) -> int:
+def _insert(connection: Connection, request: CommitmentRequest, references: list[list[str]]) -> int:
     values = asdict(request) | _fresh(request.received_at)
     values |= {"references": references, "asked": len(references), "outcome": None}
     created = connection.execute(insert(commitment).values(values).returning(commitment.c.id))
@@ -155,7 +156,7 @@ def _fresh(received_at: datetime) -> dict[str, Any]:
         "state": CommitmentState.PENDING,
         "attempts": 0,
         "received_at": received_at,
-        "next_attempt_at": received_at,
+        "next_attempt_at": received_at + OWN_ASSOCIATION,
         "reported_at": None,
         "reason": "",
     }
@@ -225,13 +226,13 @@ def held_instances(
 
 
 def record_outcome(
-    connection: Connection, commitment_id: int, outcome: Sequence[int], report_at: datetime
+    connection: Connection, commitment_id: int, outcome: Sequence[int], now: datetime
 ) -> None:
-    """Record what was decided, and when it is to be reported on an association of our own."""
+    """Record what was decided now."""
     connection.execute(
         update(commitment)
         .where(commitment.c.id == commitment_id)
-        .values(outcome=list(outcome), next_attempt_at=report_at)
+        .values(outcome=list(outcome), next_attempt_at=now + OWN_ASSOCIATION)
     )
 
 
@@ -356,9 +357,7 @@ def _change_pending(connection: Connection, commitment_id: int, **values: Any) -
     """Change a request that is not ended yet: what another has ended stays so."""
     connection.execute(
         update(commitment)
-        .where(
-            commitment.c.id == commitment_id, commitment.c.state == CommitmentState.PENDING
-        )
+        .where(commitment.c.id == commitment_id, commitment.c.state == CommitmentState.PENDING)
         .values(values)
     )
 

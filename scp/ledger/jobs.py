@@ -117,10 +117,13 @@ def start_job(
     """Mark a job as running; return the content time of its results.
 
     The time is frozen at the first attempt and kept as long as the settings stay the same, so
-    that any later attempt gives the same bytes.
+    that any later attempt gives the same bytes. So does another route's job that does the same to
+    the same series: its results have the same UIDs.
     """
     frozen = started.content_time if started.settings_digest == settings_digest else None
-    content_time = frozen or now.replace(microsecond=0)
+    content_time = (
+        frozen or _time_of_twin(connection, started, settings_digest) or now.replace(microsecond=0)
+    )
     connection.execute(
         update(job)
         .where(job.c.id == started.id)
@@ -136,6 +139,28 @@ def start_job(
         )
     )
     return content_time
+
+
+def _time_of_twin(connection: Connection, started: Job, settings_digest: str) -> datetime | None:
+    """The content time of a job of the same series under the same settings, to whomever it goes."""
+    named = (
+        select(series.c.series_instance_uid)
+        .where(series.c.id == started.series_id)
+        .scalar_subquery()
+    )
+    time: datetime | None = connection.scalar(
+        select(job.c.content_time)
+        .join(series, series.c.id == job.c.series_id)
+        .where(
+            series.c.series_instance_uid == named,
+            job.c.revision == started.revision,
+            job.c.settings_digest == settings_digest,
+            job.c.id != started.id,
+        )
+        .order_by(job.c.id)
+        .limit(1)
+    )
+    return time
 
 
 def set_stage(connection: Connection, job_id: int, stage: str) -> None:

@@ -1,6 +1,6 @@
 """Series and their instances in the ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -69,19 +69,37 @@ def index_instances(connection: Connection, received: Sequence[ReceivedInstance]
     for item in received:
         if item.name in known:
             _note_sign_of_life(connection, item)
-    for item in fresh.values():
-        connection.execute(
-            insert(instance).values(
-                name=item.name,
-                series_id=_touch_series(connection, item),
-                sop_instance_uid=item.sop_instance_uid,
-                sop_class_uid=item.sop_class_uid,
-                transfer_syntax_uid=item.transfer_syntax_uid,
-                size_bytes=item.size_bytes,
-                received_at=item.received_at,
-            )
-        )
+    rows = [row for items in _by_series(fresh.values()) for row in _rows(connection, items)]
+    if rows:
+        connection.execute(insert(instance), rows)
     return len(fresh)
+
+
+def _by_series(items: Iterable[ReceivedInstance]) -> list[list[ReceivedInstance]]:
+    """The instances of each series together, in the order they were received."""
+    groups: dict[tuple[str, str], list[ReceivedInstance]] = {}
+    for item in sorted(items, key=lambda each: each.received_at):
+        groups.setdefault((item.series_instance_uid, item.called_ae_title), []).append(item)
+    return list(groups.values())
+
+
+def _rows(connection: Connection, items: Sequence[ReceivedInstance]) -> list[dict[str, Any]]:
+    """The rows of new instances of one series, which is touched by the first and the last."""
+    series_id = _touch_series(connection, items[0])
+    if len(items) > 1:
+        _touch_series(connection, items[-1])
+    return [
+        {
+            "name": item.name,
+            "series_id": series_id,
+            "sop_instance_uid": item.sop_instance_uid,
+            "sop_class_uid": item.sop_class_uid,
+            "transfer_syntax_uid": item.transfer_syntax_uid,
+            "size_bytes": item.size_bytes,
+            "received_at": item.received_at,
+        }
+        for item in items
+    ]
 
 
 def _note_sign_of_life(connection: Connection, item: ReceivedInstance) -> None:

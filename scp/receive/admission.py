@@ -140,7 +140,7 @@ class Admission:
 
     def _judge_title(self, caller: Caller, senders: dict[str, Peer]) -> Rejection | None:
         """None where one of the peers of this title can be the caller."""
-        address = _plain_address(caller.address)
+        address = plain_address(caller.address)
         here = {name: peer for name, peer in senders.items() if self._sends_from(peer, address)}
         if not here:
             name = next(iter(senders))
@@ -179,7 +179,7 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
         return None
 
 
-def _plain_address(text: str) -> IPv4Address | IPv6Address:
+def plain_address(text: str) -> IPv4Address | IPv6Address:
     """A socket's address: IPv4 over an IPv6 socket is IPv4, an interface's name is left out."""
     address = ip_address(text.partition("%")[0])
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:

@@ -11,10 +11,13 @@ from pynetdicom import evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import A_ASSOCIATE
+from pynetdicom.presentation import PresentationContext
 
 from config import LimitSettings
 from scp.receive.admission import Caller, Rejection
 from scp.receive.command import StoreCommand, store_response
+from scp.receive.commitment import CommitmentDesk
+from scp.receive.commitment_reports import CommitmentReports
 from scp.receive.door import Door
 from scp.receive.inbox import Inbox, PeerGoneError, PeerTooSlowError
 from scp.receive.message import MessageReader
@@ -47,6 +50,7 @@ class Service:
     door: Door
     limits: LimitSettings
     tls: TlsContexts | None
+    commitments: CommitmentDesk | None = None
 
 
 class ReceivingAssociation(Association):
@@ -81,6 +85,7 @@ class ReceivingAssociation(Association):
         self._messages = MessageReader(
             self, service.limits.command_bytes, service.limits.instance_mb * _MIB
         )
+        self.reports = CommitmentReports(self, service.commitments)
         self._accepted_at = time.monotonic()
         self._peer: PeerSocket
         self._inbox: Inbox
@@ -127,9 +132,7 @@ class ReceivingAssociation(Association):
 
     def begin_store(self, context_id: int, command: StoreCommand) -> "_AnsweredStore":
         """Begin a C-STORE request whose command set is complete."""
-        context = self._accepted_cx.get(context_id)
-        if context is None:
-            raise ProtocolError("a message in a presentation context that was not accepted")
+        context = self.accepted_context(context_id)
         requested = cast("A_ASSOCIATE", self.requestor.primitive)
         request = StoreRequest(
             reception=Reception(
@@ -142,6 +145,19 @@ class ReceivingAssociation(Association):
             context_sop_class_uid=str(context.abstract_syntax),
         )
         return _AnsweredStore(self, context_id, command, self._service.store.begin(request))
+
+    def accepted_context(self, context_id: int) -> PresentationContext:
+        """The presentation context of an id.
+
+        Raises
+        ------
+        ProtocolError
+            None was accepted under it.
+        """
+        context = self._accepted_cx.get(context_id)
+        if context is None:
+            raise ProtocolError("a message in a presentation context that was not accepted")
+        return context
 
     def receive(self, context_id: int, command_set: bytes, data_set: bytes) -> None:
         """Queue any other message, complete."""
@@ -237,10 +253,12 @@ class ReceivingAssociation(Association):
                 continue
             if self._has_ended():
                 return
+            self.reports.look()
             # Another thread that sends a request of ours and waits for the response clears the
             # checkpoint; what came meanwhile is served soon after it is set again.
             self._is_paused = True
-            self._take(self._inbox.read(None if is_free else time.monotonic() + _PAUSE_S))
+            wake_at = self.reports.wake_at if is_free else time.monotonic() + _PAUSE_S
+            self._take(self._inbox.read(wake_at))
             self._is_paused = False
 
     def _take(self, pdu: bytes | None) -> None:
@@ -293,6 +311,7 @@ class ReceivingAssociation(Association):
             self._peer.linger(_LINGER_S)
         with suppress(Exception):  # a handler's, at the very end
             self.dul.act()
+        self.reports.end()
 
 
 class _AnsweredStore:

@@ -6,7 +6,7 @@ from typing import Protocol
 from scp.receive.command import StoreCommand, has_data_set
 from scp.receive.pdu import AbortReason, Fragment, ProtocolError
 
-_LARGEST_OTHER_DATA_SET = 16 * 2**20
+_LARGEST_OTHER_DATA_SET = 4 * 2**20
 _MIB = 2**20
 
 

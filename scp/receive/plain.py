@@ -5,6 +5,7 @@ The same rules and answers hold; limits and deadlines are the library's, and it 
 
 import socket
 import ssl
+import time
 from typing import Any, cast
 
 from pynetdicom import evt
@@ -16,6 +17,10 @@ from scp.receive.admission import Caller
 from scp.receive.door import Door
 from scp.receive.store import StoreHandler
 from scp.tls import PeerCertificate
+
+_NOT_SENT = "Sta3"
+_SENT_WITHIN_S = 2.0
+_POLL_S = 0.01
 
 
 class PlainServer(ThreadedAssociationServer):
@@ -50,6 +55,9 @@ def _judge(event: Event, door: Door) -> None:
         return
     door.journal.add(caller, rejection.why, rejection.setting)
     association.acse.send_reject(rejection.result, rejection.source, rejection.reason)
+    deadline = time.monotonic() + _SENT_WITHIN_S
+    while association.dul.state_machine.current_state == _NOT_SENT and time.monotonic() < deadline:
+        time.sleep(_POLL_S)  # the library would close before its other thread has sent it
 
 
 def _certificate(connection: socket.socket | None) -> PeerCertificate | None:

@@ -17,6 +17,7 @@ from typing import Any
 from config import Settings
 from scp.ledger import Ledger
 from scp.log import configure_logging
+from scp.receive.commitment import CommitmentDesk
 from scp.receive.index import Backlog, IndexWriter
 from scp.receive.rejections import RejectionJournal
 from scp.receive.server import Receiver
@@ -83,7 +84,7 @@ def receive_until_closed(
     index = IndexWriter(ledger, Backlog(backlog_since))
     journal = RejectionJournal(ledger)
     try:
-        receiver = _receiver(task, index, journal)
+        receiver = _receiver(task, index, journal, CommitmentDesk(ledger))
     except TlsFilesError as error:
         line.send(str(error))
         return
@@ -104,7 +105,9 @@ def receive_until_closed(
     os._exit(0)
 
 
-def _receiver(task: Task, index: IndexWriter, journal: RejectionJournal) -> Receiver:
+def _receiver(
+    task: Task, index: IndexWriter, journal: RejectionJournal, commitments: CommitmentDesk
+) -> Receiver:
     """The receiver on its spool.
 
     Raises
@@ -122,7 +125,8 @@ def _receiver(task: Task, index: IndexWriter, journal: RejectionJournal) -> Rece
         durable=task.durable,
     )
     slots = Slots(task.slots, task.row, limits)
-    return Receiver(task.settings, StoreHandler(spool, index), journal=journal, slots=slots)
+    store = StoreHandler(spool, index)
+    return Receiver(task.settings, store, journal=journal, slots=slots, commitments=commitments)
 
 
 def _save_memory() -> None:

@@ -18,6 +18,7 @@ from config import Settings
 from pipeline.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from scp.receive.admission import Admission
 from scp.receive.association import ReceivingAssociation, Service
+from scp.receive.commitment import CommitmentDesk
 from scp.receive.contexts import supported_contexts
 from scp.receive.door import Door, Journal, LoggingJournal
 from scp.receive.extension_points import missing_hooks
@@ -59,6 +60,7 @@ class ReceivingServer(AssociationServer):
     def __init__(self, *arguments: Any, service: Service, **options: Any) -> None:
         self._service = service
         self._numbers = count(1)
+        self._accepts = True
         super().__init__(*arguments, **options)
 
     def server_bind(self) -> None:
@@ -77,13 +79,19 @@ class ReceivingServer(AssociationServer):
             None can be accepted; without a pause the loop would spin on one that waits.
         """
         try:
-            return cast("socket.socket", self.socket).accept()
+            accepted = cast("socket.socket", self.socket).accept()
         except BlockingIOError:
             raise
         except OSError as error:
-            log.warning("connection not accepted", reason=error.strerror)
+            if self._accepts:
+                log.error(  # noqa: TRY400 - a reason, no traceback wanted
+                    "connections cannot be accepted", reason=error.strerror
+                )
+            self._accepts = False
             time.sleep(_PAUSE_S)
             raise
+        self._accepts = True
+        return accepted
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Start an association on an accepted connection, where there is room for it."""
@@ -143,7 +151,9 @@ class Receiver:
     slots
         Counts associations together with other processes; by default this receiver's own.
     handlers
-        Further handlers of pynetdicom's events.
+        Further handlers of pynetdicom's events; one of EVT_N_ACTION offers Storage Commitment.
+    commitments
+        What answers requests for storage commitment; without it none are taken.
 
     Raises
     ------
@@ -161,6 +171,7 @@ class Receiver:
         journal: Journal | None = None,
         slots: Slots | None = None,
         handlers: Sequence[Handler] = (),
+        commitments: CommitmentDesk | None = None,
     ) -> None:
         _config.LOG_HANDLER_LEVEL = "none"
         limits = settings.limits
@@ -169,6 +180,13 @@ class Receiver:
         if missing:
             log.warning("receiving by pynetdicom's own server, slower", missing=missing)
         self._entity = _application_entity(settings, is_plain=self._is_plain)
+        self._entity.supported_contexts = supported_contexts(
+            with_commitment=any(handler[0] is evt.EVT_N_ACTION for handler in handlers)
+        )
+        if commitments is not None:
+            self._entity.supported_contexts = supported_contexts(with_commitment=True)
+            handlers = [*handlers, (evt.EVT_N_ACTION, commitments)]
+        self._commitments = commitments
         self._store = store
         self._handlers = handlers
         self._limits = limits
@@ -231,7 +249,7 @@ class Receiver:
             return self._entity.make_server(
                 address, evt_handlers=handlers, server_class=PlainServer, ssl_context=context
             )
-        service = Service(self._store, self._door, self._limits, tls)
+        service = Service(self._store, self._door, self._limits, tls, self._commitments)
         return self._entity.make_server(
             address, evt_handlers=handlers, server_class=ReceivingServer, service=service
         )
@@ -242,7 +260,6 @@ def _application_entity(settings: Settings, *, is_plain: bool) -> ApplicationEnt
     entity = ApplicationEntity(ae_title=settings.node.ae_title)
     entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
-    entity.supported_contexts = supported_contexts()
     # our server's door counts them, over all processes; the library's server each for itself
     entity.maximum_associations = limits.associations if is_plain else _UNLIMITED
     entity.maximum_pdu_size = limits.pdu_bytes

@@ -102,6 +102,7 @@ class IncomingInstance:
     def __init__(self, place: Place, reception: Reception) -> None:
         self._place = place
         self._key = _key(reception)
+        self._folder = str(place.path(self._key).parent)
         self._checksum = 0
         self._size = 0
         self._next_check = _CHECK_RESERVE_EVERY
@@ -161,7 +162,7 @@ class IncomingInstance:
             with spool_errors():
                 name, is_new = self._named()
                 if self._place.is_durable:
-                    sync_folder(self._place.path(name).parent)
+                    sync_folder(self._folder)
         finally:
             self.discard()
         return SpooledInstance(name, self._size, is_new, datetime.now(UTC))
@@ -179,7 +180,7 @@ class IncomingInstance:
         """A file without a name, or a temporary where the file system knows no such thing."""
         flags = os.O_RDWR | os.O_CLOEXEC
         try:
-            return os.open(self._place.instances, flags | os.O_TMPFILE, 0o600)
+            return os.open(self._folder, flags | os.O_TMPFILE, 0o600)
         except OSError as error:
             if error.errno not in _UNNAMED_UNKNOWN:
                 raise
@@ -198,7 +199,7 @@ class IncomingInstance:
             os.fsync(self._descriptor)
         name = f"{self._key}-{self._size:x}-{self._checksum:08x}"
         for each in (name, *(f"{name}-{number}" for number in range(1, _MOST_ALIKE))):
-            target = self._place.path(each)
+            target = f"{self._folder}/{each}.dcm"
             with suppress(FileExistsError):
                 self._link(target)
                 return each, True
@@ -206,7 +207,7 @@ class IncomingInstance:
                 return each, False
         raise SpoolError(f"{_MOST_ALIKE} different instances have one UID and one checksum")
 
-    def _holds_the_same(self, target: Path) -> bool:
+    def _holds_the_same(self, target: str) -> bool:
         """Whether a file of the same length holds the same data set, byte for byte."""
         other = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -220,7 +221,7 @@ class IncomingInstance:
         finally:
             os.close(other)
 
-    def _link(self, target: Path) -> None:
+    def _link(self, target: str) -> None:
         if self._temporary is not None:
             os.link(self._temporary, target)
             return

@@ -8,20 +8,7 @@ import pytest
 
 from config import LimitSettings
 from scp.status import Status
-from tests.support.raw_instances import (
-    PIXEL_DATA,
-    SOP_CLASS,
-    SOP_INSTANCE,
-    RawInstance,
-    bytes_for_checksum,
-    nested_sequences,
-    new_uid,
-    raw_instance,
-    store,
-)
-from tests.support.receivers import LoneReceiver, receiving
-from tests.support.spooled import other_files, stored_digests
-from tests.support.upper_layer import (
+from tests.support.data_units import (
     AFFECTED_INSTANCE,
     ANSWERED_ID,
     C_STORE_RQ,
@@ -38,7 +25,6 @@ from tests.support.upper_layer import (
     STORE_CONTEXT,
     ProposedContext,
     Response,
-    UpperLayerAssociation,
     associate_request,
     command_set,
     echo_command,
@@ -48,6 +34,20 @@ from tests.support.upper_layer import (
     store_command,
     us,
 )
+from tests.support.raw_instances import (
+    PIXEL_DATA,
+    SOP_CLASS,
+    SOP_INSTANCE,
+    RawInstance,
+    bytes_for_checksum,
+    nested_sequences,
+    new_uid,
+    raw_instance,
+    store,
+)
+from tests.support.receivers import LoneReceiver, receiving
+from tests.support.spooled import other_files, stored_digests
+from tests.support.upper_layer import UpperLayerAssociation
 from tests.support.waiting import wait_for
 
 DEFLATED = "1.2.840.10008.1.2.1.99"

@@ -21,19 +21,18 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from scp.status import Status
+from tests.support.data_units import (
+    C_STORE_RQ,
+    RESPONSE,
+    responses,
+)
 from tests.support.mutations import damaged_command, damaged_instance, damaged_stream
 from tests.support.node import NodeProcess, running
 from tests.support.raw_instances import raw_instance, store
 from tests.support.reading_back import StoreMessages
 from tests.support.receivers import Use, receivers_of
 from tests.support.spooled import other_files, stored_digests
-from tests.support.upper_layer import (
-    C_STORE_RQ,
-    RESPONSE,
-    AssociationEndedError,
-    UpperLayerAssociation,
-    responses,
-)
+from tests.support.upper_layer import AssociationEndedError, UpperLayerAssociation
 from tests.support.waiting import wait_for
 
 PART = 10

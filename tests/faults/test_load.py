@@ -9,21 +9,21 @@ from pathlib import Path
 import pytest
 
 from config import LimitSettings
-from tests.support.node import NodeProcess, running
-from tests.support.raw_instances import RawInstance, raw_instance, store
-from tests.support.receivers import LoneReceiver, descriptor_limit, receiving
-from tests.support.spooled import other_files, stored_digests
-from tests.support.tracing import slow_syncs
-from tests.support.upper_layer import (
+from tests.support.data_units import (
     STORE_CONTEXT,
     Acceptance,
     Rejection,
-    UpperLayerAssociation,
     associate_request,
     command_set,
     message,
     store_command,
 )
+from tests.support.node import NodeProcess, running
+from tests.support.raw_instances import RawInstance, raw_instance, store
+from tests.support.receivers import LoneReceiver, descriptor_limit, receiving
+from tests.support.spooled import other_files, stored_digests
+from tests.support.tracing import slow_syncs
+from tests.support.upper_layer import UpperLayerAssociation
 from tests.support.waiting import wait_for
 
 SENDERS, REPEATS, SLICES = 20, 5, 6

@@ -7,17 +7,10 @@ from pathlib import Path
 import pytest
 
 from config import LimitSettings
-from tests.support.node import NodeProcess, running
-from tests.support.raw_instances import raw_instance, store
-from tests.support.receivers import LoneReceiver, receiving
-from tests.support.spooled import other_files
-from tests.support.tracing import slow_syncs
-from tests.support.upper_layer import (
+from tests.support.data_units import (
     P_DATA,
     STORE_CONTEXT,
     Acceptance,
-    AssociationEndedError,
-    UpperLayerAssociation,
     associate_request,
     command_set,
     message,
@@ -25,6 +18,12 @@ from tests.support.upper_layer import (
     pdv,
     store_command,
 )
+from tests.support.node import NodeProcess, running
+from tests.support.raw_instances import raw_instance, store
+from tests.support.receivers import LoneReceiver, receiving
+from tests.support.spooled import other_files
+from tests.support.tracing import slow_syncs
+from tests.support.upper_layer import AssociationEndedError, UpperLayerAssociation
 from tests.support.waiting import wait_for
 
 LIMITS = LimitSettings(
@@ -106,7 +105,10 @@ def half_a_message(receiver: LoneReceiver) -> UpperLayerAssociation:
 
 def drip(association: UpperLayerAssociation, content: bytes) -> None:
     """Send byte after byte; AssociationEndedError where the peer has enough of it."""
+    until = time.monotonic() + 3 * (LONGEST_S + MARGIN_S)
     for byte in content:
+        if time.monotonic() > until:
+            return
         association.send(bytes([byte]))
         association.listen(0.05)
 

@@ -13,14 +13,13 @@ import pytest
 from config import LimitSettings, TlsSettings
 from scp.certificates.make import MadeCertificates, make_certificates
 from scp.demo.watch import free_port
+from tests.support.data_units import (
+    associate_request,
+)
 from tests.support.raw_instances import raw_instance, store
 from tests.support.receivers import LoneReceiver, receiving
 from tests.support.spooled import stored_digests
-from tests.support.upper_layer import (
-    AssociationEndedError,
-    UpperLayerAssociation,
-    associate_request,
-)
+from tests.support.upper_layer import AssociationEndedError, UpperLayerAssociation
 from tests.support.waiting import wait_for
 
 OLD_VERSIONS = [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1]

@@ -159,10 +159,15 @@ def results_of(
     source: Source, folder: Path, form: Form | None = None, *, views: bool = True
 ) -> Results:
     """Write a source and, into a folder, everything that is made of it."""
-    sources = source.write()
     steps = steps_on(source.kind, views=views)
-    dialects = (Dialect(frozenset(Product), form or Form()),)
-    series = made_of(sources, steps, dialects)
+    return results_on_files(source.write(), folder, steps, form)
+
+
+def results_on_files(
+    sources: Sequence[Path], folder: Path, steps: tuple[Step, ...], form: Form | None = None
+) -> Results:
+    """Write everything that is made of a series of files into a folder."""
+    series = made_of(sources, steps, (Dialect(frozenset(Product), form or Form()),))
     folder.mkdir(parents=True)
     paths = defaultdict(list)
     for place, each in enumerate(series):

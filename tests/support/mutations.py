@@ -4,8 +4,7 @@ import struct
 from collections.abc import Callable
 from random import Random
 
-from tests.support.raw_instances import PIXEL_DATA, RawInstance, nested_sequences, raw_instance
-from tests.support.upper_layer import (
+from tests.support.data_units import (
     ABORT,
     ASSOCIATE_RQ,
     ECHO_CONTEXT,
@@ -19,6 +18,7 @@ from tests.support.upper_layer import (
     pdv,
     store_command,
 )
+from tests.support.raw_instances import PIXEL_DATA, RawInstance, nested_sequences, raw_instance
 
 _EXTREME_LENGTHS = (0, 1, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFE, 0xFFFFFFFF)
 _MOST_BYTES = 600

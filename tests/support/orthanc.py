@@ -43,6 +43,18 @@ class Orthanc:
             content: bytes = answer.read()
         return content
 
+    def tell(self, method: str, path: str, body: dict[str, Any]) -> Any:
+        """What a REST path answers to a request with a body, as JSON where there is any."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.http_port}{path}",
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json"},
+            method=method,
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own
+            content = answer.read()
+        return json.loads(content) if content else None
+
     def instances(self) -> dict[str, str]:
         """Orthanc's id of every SOP Instance it holds; each once."""
         ids = {

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
 
-from tests.support.upper_layer import (
+from tests.support.data_units import (
     CT,
     FRAGMENT_BYTES,
     STORE_CONTEXT,
     Response,
-    UpperLayerAssociation,
 )
+from tests.support.upper_layer import UpperLayerAssociation
 
 _ROOT = "1.2.826.0.1.3680043.8.498.88"
 STUDY, SERIES = f"{_ROOT}.1", f"{_ROOT}.2"

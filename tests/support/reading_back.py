@@ -5,7 +5,12 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tests.support.upper_layer import C_STORE_RQ, COMMAND_FIELD, MESSAGE_ID, P_DATA
+from tests.support.data_units import (
+    C_STORE_RQ,
+    COMMAND_FIELD,
+    MESSAGE_ID,
+    P_DATA,
+)
 
 
 @dataclass(slots=True)

@@ -11,15 +11,15 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from pipeline.products import Form, Product
-from tests.integration.results.test_validators import (
+from tests.support.every_kind import Results, Source, results_of
+from tests.support.tools import require, validator_lines
+from tests.support.validators import (
     KNOWN_DISAGREEMENTS,
     KNOWN_WARNINGS,
     ends_of,
     verdicts,
     without,
 )
-from tests.support.every_kind import Results, Source, results_of
-from tests.support.tools import require, validator_lines
 
 NAMES: dict[str, tuple[str | list[str], str]] = {
     "Latin-1": ("ISO_IR 100", "Buc^Jérôme"),

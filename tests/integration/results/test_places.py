@@ -34,7 +34,7 @@ from tests.support.every_kind import (
     results_of,
 )
 from tests.support.image_kinds import values
-from tests.unit.pipeline.encode.conftest import AXIAL, ct_slice
+from tests.unit.pipeline.encode.conftest import ct_slice
 
 itk = pytest.importorskip("SimpleITK")
 

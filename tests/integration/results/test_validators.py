@@ -2,56 +2,33 @@
 
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from pydicom.dataset import Dataset
 
 from pipeline.encode import part10_bytes
+from pipeline.phantom import chest_phantom, phantom_instances
 from pipeline.products import Product
 from tests.integration.results.conftest import ResultsOn
-from tests.support.every_kind import KINDS, SAGITTAL, Results, Source, results_of
+from tests.support.enhanced import enhanced_ct, enhanced_mr, enhanced_pet
+from tests.support.every_kind import (
+    KINDS,
+    SAGITTAL,
+    Source,
+    results_of,
+    results_on_files,
+    steps_on,
+)
 from tests.support.tools import validator_lines
-
-KNOWN_WARNINGS = {
-    r"\(0x0071,0x1001\)  \?  - Warning - Unrecognized tag": "the receipt, in our private block",
-    r"Warning - Unrecognized defined term <(MIP|MASKED)> for value 4 of attribute <Image Type>": (
-        "value 4 of CT has defined terms, which may be extended; none of them is a projection"
-    ),
-}
-KNOWN_DISAGREEMENTS = {
-    r"Warning - Different information entities for attribute - Element=<AccessionNumber>": (
-        "of reports it thinks that Accession Number is of the series"
-    ),
-    r"Error - Missing SOPInstanceUID that was referenced - 1\.2\.3\.1 for file .*rtstruct": (
-        "it takes the study, which an RT Structure Set refers to, for an instance"
-    ),
-}
-
-
-def without(known: dict[str, str], lines: list[str]) -> list[str]:
-    return [line for line in lines if not any(re.match(start, line) for start in known)]
-
-
-def verdicts(paths: list[Path]) -> list[str]:
-    """Errors and warnings of dciodvfy, each with the file."""
-    with ThreadPoolExecutor(2) as pool:
-        said = list(pool.map(lambda path: validator_lines("dciodvfy", [path]), paths))
-    return [
-        f"{line} [{path.name}]"
-        for path, lines in zip(paths, said, strict=True)
-        for line in lines
-        if "Error" in line or "Warning" in line
-    ]
-
-
-def ends_of(results: Results) -> list[Path]:
-    """The first and the last instance of each series: those between differ by their place."""
-    series: dict[str, list[Path]] = {}
-    for path in results.files:
-        series.setdefault(path.stem.rpartition("-")[0], []).append(path)
-    return [path for paths in series.values() for path in dict.fromkeys((paths[0], paths[-1]))]
+from tests.support.validators import (
+    KNOWN_DISAGREEMENTS,
+    KNOWN_WARNINGS,
+    RESCALED_MR,
+    ends_of,
+    verdicts,
+    without,
+)
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +56,21 @@ def test_sagittal_source_has_no_error(tmp_path: Path) -> None:
     source = Source(tmp_path / "source", "MR", SAGITTAL)
     results = results_of(source, tmp_path / "results", views=False)
     assert without(KNOWN_WARNINGS, verdicts(ends_of(results))) == []
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"), [(enhanced_ct, "CT"), (enhanced_mr, "MR"), (enhanced_pet, "PT")]
+)
+def test_no_kind_has_an_error_on_a_multi_frame_source(
+    make: Callable[..., Dataset], kind: str, tmp_path: Path
+) -> None:
+    image = make(list(phantom_instances(chest_phantom(slices=6, size=32))))
+    path = tmp_path / "source.dcm"
+    path.write_bytes(part10_bytes(image))
+    results = results_on_files([path], tmp_path / "results", steps_on(kind))
+    assert results.paths.keys() == set(Product)
+    known = KNOWN_WARNINGS | (RESCALED_MR if kind == "MR" else {})
+    assert without(known, verdicts(ends_of(results))) == []
 
 
 def no_label(dataset: Dataset) -> None:

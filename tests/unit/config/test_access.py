@@ -44,6 +44,7 @@ def _peer(role: str, more: str = "", host: str = "192.0.2.7") -> str:
             "is required where access.callers is 'peers' and host is a name",
         ),
         (_peer("destination", 'addresses = "10.0.0.1"'), "peers.ct.addresses", "has no effect"),
+        (_peer("sender", 'dialect.preset = "ohif"'), "peers.ct.dialect", "has no effect"),
         (_peer("sender", 'certificate = "ct"'), "peers.ct.certificate", "set tls.port"),
         (
             f'{TLS}client_certificates = "none"\n' + _peer("both", 'certificate = "ct"'),

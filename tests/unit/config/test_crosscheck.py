@@ -46,6 +46,14 @@ def test_sender_is_no_destination(problems: Problems) -> None:
     assert "role 'sender'" in found["routes[0] 'r' -> destinations[1]"].message
 
 
+def test_block_of_series_numbers_is_an_algorithms(problems: Problems) -> None:
+    (known, *_) = sorted(registry.installed())
+    found = problems(f"[results.series_number_offsets]\n{known} = 500\nnone-such = 600\n")
+    assert list(found) == ["results.series_number_offsets.none-such"]
+    message = found["results.series_number_offsets.none-such"].message
+    assert message.startswith("no such algorithm is installed; there are ")
+
+
 def test_name_is_given_once(problems: Problems) -> None:
     found = problems(PEERS + _route("r", '["chest", "chest"]', '["pacs", "pacs"]'))
     assert set(found) == {"routes[0] 'r' -> pipelines", "routes[0] 'r' -> destinations"}

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pipeline.errors import EncodingError
 from pipeline.findings import Code, LabelMap, ProbabilityMap, Segment
 
 SEGMENTS = tuple(
@@ -39,6 +40,18 @@ def test_label_map_of_probabilities_is_named_as_they_are() -> None:
     assert label_map.labels.dtype == np.uint8
     assert (label_map.name, label_map.description) == ("parts", "Parts")
     assert (label_map.segments, label_map.remarks) == (SEGMENTS, ("A remark.",))
+
+
+@pytest.mark.parametrize("value", [np.nan, -0.1, 1.5])
+def test_what_is_no_probability_makes_no_empty_mask(value: float) -> None:
+    """A model that failed is not taken for one that found nothing."""
+    with pytest.raises(EncodingError, match="must be a number from 0 to 1"):
+        probabilities([0.7, value], [0.1, 0.1]).label_map()
+
+
+def test_each_segment_has_its_probabilities() -> None:
+    with pytest.raises(EncodingError, match=r"\(3, 1, 1, 1\).*its 2 segments"):
+        probabilities([0.7], [0.1], [0.2]).label_map()
 
 
 def test_label_map_knows_what_it_holds() -> None:

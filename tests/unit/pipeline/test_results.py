@@ -1,6 +1,7 @@
 """Findings become the series that destinations want, in the forms that they want."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,12 +12,15 @@ from pydicom.dataset import Dataset
 from pipeline.algorithms.lung import LungParameters
 from pipeline.algorithms.mip import SlidingMipParameters
 from pipeline.encode import part10_bytes
-from pipeline.errors import UnreadableInstanceError
+from pipeline.errors import EncodingError, UnreadableInstanceError
+from pipeline.findings import Finding
 from pipeline.phantom import chest_phantom, phantom_instances
 from pipeline.plan import Pipeline, Step
 from pipeline.products import Dialect, Form, Product
 from pipeline.results import ResultSeries
 from pipeline.run import notes_on, run_pipeline
+from pipeline.volume import Volume
+from tests.support.own_algorithm import SHAPES, ShapesParameters, installed_with
 
 TIME = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
 LUNGS = Step("lungs", LungParameters())
@@ -111,6 +115,21 @@ def test_text_is_said_in_unicode_where_a_form_wants_it(chest: list[Path], tmp_pa
     read = pydicom.dcmread(result)
     assert read.SpecificCharacterSet == "ISO_IR 192"
     assert str(read.PatientName) == "Müller^Jürgen"
+
+
+def test_findings_of_one_name_are_refused(chest: list[Path]) -> None:
+    """UIDs follow from names: of two objects with the same ones, an archive keeps one."""
+
+    def twice(volume: Volume, parameters: ShapesParameters) -> tuple[Finding, ...]:
+        (first, *_) = SHAPES.analyse(volume, parameters)
+        return (first, first)
+
+    step = Step(SHAPES.name, ShapesParameters())
+    with (
+        installed_with(replace(SHAPES, analyse=twice)),
+        pytest.raises(EncodingError, match="several findings named 'shapes'"),
+    ):
+        results(chest, steps=(step,))
 
 
 def test_a_note_is_made_where_one_is_wanted(chest: list[Path]) -> None:

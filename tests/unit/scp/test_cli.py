@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pydicom
 import pytest
 from click.testing import CliRunner, Result
 
@@ -21,6 +22,7 @@ def invoke(*arguments: str | Path) -> Result:
     [
         "certs",
         "check-config",
+        "commitments",
         "demo",
         "echo",
         "jobs",
@@ -119,6 +121,26 @@ def test_run_takes_each_series_by_itself(tmp_path: Path) -> None:
     assert answer.output.count("no result") == 1
     assert "1 slice(s) are missing" in answer.output
     assert len(list((tmp_path / "out").rglob("*.dcm"))) == 42
+
+
+def test_run_says_why_a_note_cannot_be_made(tmp_path: Path) -> None:
+    """The series that come after are run none the less."""
+    broken = write_phantom(tmp_path / "in" / "broken", chest_phantom(slices=40, size=16))
+    for path in broken[::2]:
+        path.unlink()
+    for path in broken[1::2]:
+        dataset = pydicom.dcmread(path)
+        del dataset.StudyInstanceUID
+        dataset.SeriesInstanceUID = "1.2"
+        dataset.save_as(path)
+    write_phantom(tmp_path / "in" / "good", chest_phantom(slices=40, size=128))
+    answer = invoke(
+        "run", tmp_path / "in", tmp_path / "out", "--pipeline", "chest", "--kind", "note"
+    )
+    assert answer.exit_code == 1
+    assert "no note of it could be made" in answer.output
+    assert answer.output.count("Series ") >= 2
+    assert answer.output.index("Series 1.2:") < answer.output.index("Series 2.25")
 
 
 def test_run_on_an_empty_folder_says_so(tmp_path: Path) -> None:

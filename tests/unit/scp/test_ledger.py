@@ -200,6 +200,25 @@ def test_content_time_is_frozen_for_equal_settings(ledger: Ledger) -> None:
     assert (attempted.attempts, attempted.state) == (3, JobState.RUNNING)
 
 
+def test_jobs_that_do_the_same_to_a_series_share_its_time(ledger: Ledger) -> None:
+    """Their results have the same UIDs, whether by two routes or to two AE titles of the node."""
+    stranger = {"series_instance_uid": "1.9"}
+    index(ledger, received(1), received(2), received(3, called_ae_title="OTHER"))
+    index(ledger, received(4, **stranger))
+    first = make_job(ledger)
+    others = [
+        make_job(ledger, route="b"),
+        make_job(ledger, series_id=2, instance_names=("name-3",)),
+        make_job(ledger, series_id=3, instance_names=("name-4",)),
+        make_job(ledger, revision=2),
+    ]
+    later = (NOW + timedelta(hours=1)).replace(microsecond=0)
+    with ledger.write() as connection:
+        time = start_job(connection, first, "digest", NOW)
+        times = [start_job(connection, job, "digest", later) for job in others]
+    assert times == [time, time, later, later]
+
+
 def test_running_jobs_are_queued_again_after_a_restart(ledger: Ledger) -> None:
     """Done and failed ones stay as they are."""
     index(ledger, received(1), received(2))

@@ -1,6 +1,5 @@
 """The association's own thread takes no answer from the sender that waits for it."""
 
-from collections.abc import Iterator
 from io import BytesIO
 from queue import Queue
 from types import SimpleNamespace
@@ -16,11 +15,11 @@ CT = "1.2.840.10008.5.1.4.1.1.2"
 
 
 @pytest.fixture
-def association() -> Iterator[Association]:
+def association() -> Association:
     """One of ours that is never opened: its thread would find what is in the queue."""
     made = Association(ApplicationEntity("TEST"), MODE_REQUESTOR)
     _keep_responses(made)
-    yield made
+    return made
 
 
 def store_response() -> C_STORE:

@@ -193,6 +193,7 @@ def test_a_failing_disk_leaves_nothing_behind(
     spool: Spool,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    *,
     number: int,
     kind: type[SpoolError],
     step: str,

