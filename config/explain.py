@@ -77,7 +77,8 @@ def expected(annotation: Any, metadata: tuple[Any, ...] = (), description: str =
     """What an annotation asks for, with None and Annotated taken off."""
     if get_origin(annotation) is Annotated:
         inner, *outer = get_args(annotation)
-        return expected(inner, (*metadata, *outer), description)
+        said = [item for each in outer for item in (*getattr(each, "metadata", ()), each)]
+        return expected(inner, (*metadata, *said), description)
     if get_origin(annotation) in {Union, UnionType}:
         others = [each for each in get_args(annotation) if each is not NoneType]
         return expected(others[0], metadata, description)

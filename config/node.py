@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from config.ae_title import AeTitle, Host, Title
 from config.paths import AbsolutePath
-from config.section import Section
+from config.section import Section, Wording
 
 
 class NodeSettings(Section):
@@ -82,7 +82,9 @@ class ResultsSettings(Section):
     content_qualification: Literal["RESEARCH", "PRODUCT", "SERVICE"] = "RESEARCH"
     """Content Qualification (0018,9004)."""
 
-    notice: str = Field(default="Not for diagnosis", max_length=80, pattern=r"^[ -~]*$")
+    notice: Annotated[
+        str, Field(max_length=80, pattern=r"^[ -~]*$"), Wording("at most 80 characters of ASCII")
+    ] = "Not for diagnosis"
     """What summary pictures and notes say of their use; empty says nothing."""
 
     first_series_number: int = Field(default=9000, ge=1, le=2_000_000_000)

@@ -22,7 +22,7 @@ from scp.ledger.outbox import (
     set_aside_destination,
 )
 from scp.send import AssociationError, NothingAcceptedError, ResultFileError, StoreAssociation
-from scp.status import is_delivered, is_transient
+from scp.status import Status, is_delivered, is_transient
 from scp.tls_client import ClientTls
 
 _BATCH = 1000
@@ -122,6 +122,9 @@ class Courier:
         answer = f"{self.name} answered {status:04X}"
         if is_transient(status):
             self._try_later([item], answer, status)
+        elif status == Status.SOP_CLASS_NOT_SUPPORTED:
+            reason = f"{answer}: it does not take this kind; see peers.{self.name}.dialect"
+            self._set_aside([item], reason, status)
         else:
             self._set_aside([item], f"{answer}, which sending again would not change", status)
         return False

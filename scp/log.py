@@ -35,7 +35,8 @@ def configure_logging(level: Level, form: Format) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # a line in one call: several processes write to one standard error
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
     threading.excepthook = _log_thread_error

@@ -50,12 +50,17 @@ def document(lines: Sequence[CommitmentLine]) -> list[dict[str, Any]]:
 
 def _lines(item: CommitmentLine) -> Iterator[str]:
     yield (
-        f"{item.received_at.astimezone():%Y-%m-%d %H:%M:%S}  {item.calling_ae_title} from "
+        f"{item.received_at.astimezone():%Y-%m-%d %H:%M:%S}  {_shown(item.calling_ae_title)} from "
         f"{item.address}: {_outcome(item)}, {_state(item)}"
     )
     yield f"  transaction {item.transaction_uid}"
     if item.reason:
         yield f"  {item.reason}"
+
+
+def _shown(title: str) -> str:
+    """A title that a caller made up, as a terminal can show it."""
+    return "".join(each if each.isascii() and each.isprintable() else "?" for each in title)
 
 
 def _outcome(item: CommitmentLine) -> str:

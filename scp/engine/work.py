@@ -62,7 +62,7 @@ class JobOrder:
 
 @dataclass(frozen=True, slots=True)
 class JobReport:
-    """What came of a job: durable results, or the reason why there are none.
+    """What came of a job: durable results, or the reason why there are none but notes of it.
 
     Parameters
     ----------

@@ -113,4 +113,4 @@ def ended_job(node: NodeProcess, damage: Damage) -> dict[str, Any]:
         ]
         return jobs[0] if jobs and jobs[0]["state"] in {"done", "failed"} else None
 
-    return wait_for("the job to end", ended, 60.0)
+    return wait_for("the job to end", ended, 120.0)

@@ -178,6 +178,17 @@ def test_a_stranger_that_has_left_is_set_aside(
         assert "peers.NAME.ae_title" in node.lines()[0].reason
 
 
+def test_the_plain_way_reports_on_a_new_association(
+    tmp_path: Path, sender: Sender, listener: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the library's own server serves, requests are kept and reported all the same."""
+    monkeypatch.setattr("scp.receive.server.missing_hooks", lambda: ["Association.gone"])
+    with committing(tmp_path, sender=peer(listener)) as node:
+        uid = sender.ask(node.port, [(CT, "1.2.3")])
+        assert sender.wait_for_report().transaction_uid == uid
+        assert wait_until_ended(node) is CommitmentState.REPORTED
+
+
 def test_requests_that_are_none_are_refused(node: CommittingNode, sender: Sender) -> None:
     """Each with its status; the association goes on, and nothing is kept."""
     association = sender.associate(node.port)

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
-from pynetdicom import build_role, evt
+from pynetdicom import evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.events import Event
@@ -228,8 +228,3 @@ def _ticking(settings: Settings, ledger: Ledger, spool: Spool, since: _Since) ->
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def provider_role() -> Any:
-    """The role that a node proposes when it reports."""
-    return build_role(STORAGE_COMMITMENT, scp_role=True)

@@ -15,7 +15,7 @@ KNOWN_WARNINGS = {
     ),
 }
 RESCALED_MR = {
-    r"Warning - Attribute is not present in standard DICOM IOD - .* Rescale (Intercept|Slope|Type)": (
+    r"Warning - Attribute is not present in standard .* Rescale (Intercept|Slope|Type)": (
         "MR Image has no rescale, and a source that has some gives values that need it"
     ),
     r"Warning - Dicom dataset contains attributes not present in standard DICOM IOD": "the same",

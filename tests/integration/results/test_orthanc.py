@@ -158,4 +158,4 @@ def test_what_orthanc_refuses_is_set_aside_with_its_status_and_the_rest_arrives(
     assert (line.delivered, line.set_aside) == (len(kinds) - refused, refused)
     assert len(orthanc.instances()) == line.delivered
     assert "pacs answered 0122" in line.delivery_reason
-    assert "sending again would not change" in line.delivery_reason
+    assert "peers.pacs.dialect" in line.delivery_reason

@@ -87,6 +87,12 @@ SENDER = '[peers.ct]\nae_title = "CT"\nhost = "h"\nport = 104\nrole = "sender"\n
         ("routes = [3]", "routes[0]", "must be a table"),
         ('routes = [{pipelines = ["chest"]}]', "routes[0].name", "is required"),
         ('routes = [{name = "r"}]', "routes[0] 'r' -> pipelines", "is required"),
+        ('[results]\nnotice = "für Ärzte"', "results.notice", "at most 80 characters of ASCII"),
+        (
+            "[results.series_number_offsets]\nlungs = -1",
+            "results.series_number_offsets.lungs",
+            "a whole number from 0 to 1000000",
+        ),
         (ROUTE + "quiet_time_s = 0", "routes[0] 'r' -> quiet_time_s", "greater than 0"),
     ],
 )

@@ -422,6 +422,11 @@ def test_the_list_says_what_was_decided_and_who_knows(tmp_path: Path, ledger: Le
     assert "1 instance, all committed, reported" in shown[5]
 
 
+def test_a_title_cannot_steer_the_terminal(tmp_path: Path, ledger: Ledger) -> None:
+    keep(ledger, asking(1, caller="CT\x1b[2J\nX"))
+    assert "CT?[2J?X from" in command(tmp_path)
+
+
 def test_the_list_as_json_has_every_fact(tmp_path: Path, ledger: Ledger) -> None:
     ended(ledger, 1)
     (line,) = json.loads(command(tmp_path, "--json"))

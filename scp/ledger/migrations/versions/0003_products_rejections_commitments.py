@@ -8,7 +8,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Add columns and tables; results of before are taken by any destination."""
+    """Add columns and tables; results of before keep their deliveries and get no further ones."""
     op.add_column(
         "result",
         sa.Column("product", sa.String(length=32), nullable=False, server_default=""),
