@@ -153,7 +153,7 @@ class Receiver:
     handlers
         Further handlers of pynetdicom's events; one of EVT_N_ACTION offers Storage Commitment.
     commitments
-        What answers requests for storage commitment; without it none are taken.
+        What answers requests for Storage Commitment, and has them reported.
 
     Raises
     ------
@@ -180,12 +180,11 @@ class Receiver:
         if missing:
             log.warning("receiving by pynetdicom's own server, slower", missing=missing)
         self._entity = _application_entity(settings, is_plain=self._is_plain)
+        if commitments is not None:
+            handlers = [*handlers, (evt.EVT_N_ACTION, commitments)]
         self._entity.supported_contexts = supported_contexts(
             with_commitment=any(handler[0] is evt.EVT_N_ACTION for handler in handlers)
         )
-        if commitments is not None:
-            self._entity.supported_contexts = supported_contexts(with_commitment=True)
-            handlers = [*handlers, (evt.EVT_N_ACTION, commitments)]
         self._commitments = commitments
         self._store = store
         self._handlers = handlers
