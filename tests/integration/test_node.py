@@ -245,10 +245,10 @@ def test_sigterm_ends_in_order_and_unfinished_work_is_taken_up(
 
 
 def receivers_of(node: NodeProcess) -> list[psutil.Process]:
-    """The node's children that listen on its port."""
+    """The node's processes that listen on its port."""
     return [
         child
-        for child in psutil.Process(node.pid).children()
+        for child in psutil.Process(node.pid).children(recursive=True)
         if any(item.laddr.port == node.port for item in child.net_connections("tcp4"))
     ]
 

@@ -11,6 +11,7 @@ import pytest
 from pipeline.products import Product
 from tests.integration.results.conftest import ResultsOn
 from tests.support.every_kind import KINDS
+from tests.support.reports import everything
 from tests.support.tools import pixelmed_says
 
 REPORTS = (Product.SR, Product.SR_ON_LABELMAP, Product.SR_ALONE)
@@ -54,3 +55,16 @@ def test_pixelmed_finds_the_templates_followed(results_on: ResultsOn) -> None:
     assert "IOD validation complete" in said
     assert "Error" not in said
     assert "Warning" not in said
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_empty_mask_is_a_stated_result(kind: str, results_on: ResultsOn) -> None:
+    """There is no object of it, and every report says that nothing was found."""
+    results = results_on(kind)
+    for mask in (Product.SEG, Product.LABELMAP, Product.RTSTRUCT):
+        names = {item.SeriesDescription.partition(" ")[0] for item in results.read(mask)}
+        assert names == {"Shapes", "One", "Likely"}
+    for product in REPORTS:
+        (report,) = results.read(product)
+        said = [item.TextValue for item in everything(report) if item.ValueType == "TEXT"]
+        assert len([text for text in said if text.startswith("Nothing: nothing was found.")]) == 1
