@@ -177,6 +177,15 @@ def say(analysed: AnalysedVolume, form: Form, wanted: frozenset[Product]) -> Ite
         yield saying.picture()
 
 
+@dataclass(frozen=True, slots=True)
+class _Author:
+    """Who made an object: an algorithm, in the how-manieth of its steps."""
+
+    name: str
+    version: str
+    repeat: int = 0
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class _Saying:
     """Makes the objects of one volume in one form."""
@@ -207,7 +216,7 @@ class _Saying:
             findings += step.measurements
         content = PictureContent(analysed.pipeline.algorithms, tuple(findings))
         number = page_number(PICTURE_OFFSET, self.form, analysed.ordinal)
-        context = self._context(_SUMMARY, VERSION, number)
+        context = self._context(_Author(_SUMMARY, VERSION), Product.PICTURE, number)
         page = encode_picture(content, analysed.result.volume, context)
         return ResultSeries(Product.PICTURE, self.form.key, page)
 
@@ -225,8 +234,7 @@ class _Saying:
     def _encode(
         self, finding: ImageFinding, product: Product, step: StepFindings, place: Place
     ) -> Sequence[Dataset]:
-        number = place.number(product, self.form, self.analysed.ordinal)
-        context = self._step_context(step, number)
+        context = self._step_context(step, product, place)
         said = step.label_maps[finding.name] if product in _MASK_PRODUCTS else finding
         return encode_as(product, said, self.analysed.result.volume, context)
 
@@ -241,27 +249,26 @@ class _Saying:
                 EncodedLabelMap(item, masks.get((name, report.mask)) if report.mask else None)
                 for name, item in step.label_maps.items()
             ]
-            number = step.report_place.number(report.product, self.form, self.analysed.ordinal)
             said = encode_measurements(
                 step.measurements,
                 label_maps,
                 self.analysed.result.volume,
-                self._step_context(step, number),
+                self._step_context(step, report.product, step.report_place),
                 name=report.name,
             )
             yield ResultSeries(report.product, self.form.key, said)
 
-    def _step_context(self, step: StepFindings, series_number: int) -> ResultContext:
-        algorithm = step.algorithm
-        return self._context(algorithm.name, algorithm.version, series_number, step.repeat)
+    def _step_context(self, step: StepFindings, product: Product, place: Place) -> ResultContext:
+        author = _Author(step.algorithm.name, step.algorithm.version, step.repeat)
+        return self._context(
+            author, product, place.number(product, self.form, self.analysed.ordinal)
+        )
 
-    def _context(
-        self, algorithm: str, version: str, series_number: int, repeat: int = 0
-    ) -> ResultContext:
+    def _context(self, author: _Author, product: Product, series_number: int) -> ResultContext:
         analysed = self.analysed
         return ResultContext(
-            algorithm=algorithm,
-            algorithm_version=version,
+            algorithm=author.name,
+            algorithm_version=author.version,
             settings_digest=analysed.pipeline.digest_in(self.form),
             input_digests=analysed.input_digests,
             content_time=analysed.content_time,
@@ -270,7 +277,8 @@ class _Saying:
             notice=analysed.pipeline.notice,
             unicode=self.form.unicode,
             receipt=analysed.result.receipt,
-            repeat=repeat,
+            repeat=author.repeat,
+            product=product,
         )
 
 
@@ -307,6 +315,7 @@ def note_on(
         content_qualification=pipeline.content_qualification,
         notice=pipeline.notice,
         unicode=form.unicode,
+        product=Product.NOTE,
     )
     note = encode_note(refusal.source, refusal.reason, context, algorithms=pipeline.algorithms)
     return ResultSeries(Product.NOTE, form.key, note)

@@ -52,6 +52,9 @@ class ResultContext:
         How the volume was made; None where a caller has none.
     repeat
         How many steps of the same algorithm stand before this one in the pipeline.
+    product
+        What kind of object a finding is said as: each kind has UIDs of its own, but for the
+        tracking UIDs that all kinds share.
     """
 
     algorithm: str
@@ -65,6 +68,7 @@ class ResultContext:
     unicode: bool = False
     receipt: Receipt | None = None
     repeat: int = 0
+    product: str = ""
 
     def __post_init__(self) -> None:
         if self.content_time.utcoffset() is None:
@@ -82,11 +86,11 @@ class ResultContext:
 
     def series_uid(self, finding: str) -> str:
         """Series Instance UID of a finding."""
-        return self._uid(finding, "series")
+        return self._uid("series", self.product, finding)
 
     def instance_uid(self, finding: str, number: int) -> str:
         """SOP Instance UID of the instance with this Instance Number."""
-        return self._uid(finding, "instance", number)
+        return self._uid("instance", self.product, finding, number)
 
     @property
     def device_uid(self) -> str:
@@ -101,21 +105,22 @@ class ResultContext:
 
     def tracking_uid(self, finding: str, *segment_numbers: int) -> str:
         """Tracking UID (0062,0021) of a segment, or of several taken together."""
-        return self._uid(finding, "tracking", *segment_numbers)
+        return self._uid("tracking", finding, *segment_numbers)
 
     def dimension_organization_uid(self, finding: str) -> str:
         """Dimension Organization UID (0020,9164) of a multi-frame finding."""
-        return self._uid(finding, "dimension organization")
+        return self._uid("dimension organization", self.product, finding)
 
-    def _uid(self, finding: str, *role: object) -> str:
+    def _uid(self, role: str, *what: object) -> str:
         return uid_from(
+            role,
             IMPLEMENTATION_VERSION_NAME,
             self.algorithm,
             self.algorithm_version,
+            self.repeat,
             self.settings_digest,
             *sorted(self.input_digests),
-            *([self.phase] if self.phase else []),
-            *([f"repeat {self.repeat}"] if self.repeat else []),
-            finding,
-            *role,
+            "volume",
+            self.phase,
+            *what,
         )

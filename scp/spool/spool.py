@@ -17,6 +17,7 @@ from pathlib import Path
 from scp.spool.free_space import Reserve
 from scp.spool.incoming import IncomingInstance, Piece, Place, SpooledInstance
 from scp.spool.part10 import Reception
+from scp.spool.spread import spread_folders_of
 from scp.spool.sync import sync_folder
 
 _SHARDS = tuple(f"{value:02x}" for value in range(256))
@@ -61,6 +62,9 @@ class Spool:
     def prepare(self) -> None:
         """Create the folders, durably."""
         incoming, instances = self._place.incoming, self._place.instances
+        if not instances.exists():
+            instances.mkdir(parents=True)
+            spread_folders_of(instances)
         for folder in (incoming, *(instances / shard for shard in _SHARDS)):
             folder.mkdir(parents=True, exist_ok=True)
         for folder in (instances, instances.parent, instances.parent.parent):
