@@ -19,11 +19,12 @@ from config.node import (
 )
 from config.peers import Peer
 from config.problems import Problem, SettingsError
-from config.routes import Condition, Match, Route
+from config.routes import SENDER, Condition, Match, Route
 from config.tls import TlsSettings
 
 __all__ = [
     "CONFIG_VARIABLE",
+    "SENDER",
     "AccessSettings",
     "AeTitle",
     "Condition",

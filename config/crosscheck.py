@@ -12,8 +12,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from config.crosscheck_access import check_access
+from config.crosscheck_peers import check_peers
 from config.explain import explain, suggestion
 from config.problems import Location, Problem, RawSettings
+from config.routes import SENDER
 from pipeline.algorithms import registry
 from pipeline.algorithms.registry import Algorithm
 
@@ -33,7 +35,13 @@ def read_parameters(algorithm: Algorithm, given: Mapping[str, Any]) -> Any:
 
 def cross_check(raw: RawSettings) -> tuple[Problem, ...]:
     """Everything that is wrong between the tables of the settings."""
-    return (*_check_algorithms(raw), *_check_names(raw), *_check_routes(raw), *check_access(raw))
+    return (
+        *_check_algorithms(raw),
+        *_check_names(raw),
+        *_check_routes(raw),
+        *check_peers(raw),
+        *check_access(raw),
+    )
 
 
 def _check_algorithms(raw: RawSettings) -> Iterator[Problem]:
@@ -103,6 +111,8 @@ def _check_routes(raw: RawSettings) -> Iterator[Problem]:
 
 def _destination_fault(name: str, peers: Mapping[str, Any]) -> str | None:
     """Why a peer cannot be sent results, or None where it can."""
+    if name == SENDER:
+        return None
     if name not in peers:
         return f"no such peer is set; {_choice(name, peers)}"
     if _table(peers[name]).get("role") == "sender":

@@ -102,6 +102,18 @@ def _check_peer(name: str, peer: Mapping[str, Any], raw: RawSettings) -> Iterato
             ("peers", name, "dialect"),
             "has no effect: only peers of the role 'destination' or 'both' are sent results",
         )
+    only_peers_call = raw.table("access").get("callers") == "peers"
+    if peer.get("proof") == "commitment" and only_peers_call and not sends:
+        yield raw.absence(
+            ("peers", name, "role"),
+            "must be 'both' where proof is 'commitment' and access.callers is 'peers': its reports "
+            "come on associations that it opens",
+        )
+    if "proof" in peer and peer.get("role") == "sender":
+        yield raw.absence(
+            ("peers", name, "proof"),
+            "has no effect: only peers of the role 'destination' or 'both' are sent results",
+        )
     if "certificate" in peer and sends and not _shows_certificates(tls):
         yield raw.absence(
             ("peers", name, "certificate"),

@@ -69,6 +69,9 @@ class DeliverySettings(Section):
     timeout_s: float = Field(default=30.0, gt=0, le=3600)
     """Longest silence of a destination before the attempt counts as failed, in seconds."""
 
+    proof_timeout_s: float = Field(default=600.0, gt=0)
+    """Wait for a proof of delivery before it is asked for, or the result sent again, in seconds."""
+
     @model_validator(mode="after")
     def _check_order(self) -> Self:
         if self.longest_retry_s < self.first_retry_s:

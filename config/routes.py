@@ -3,14 +3,17 @@
 import re
 import warnings
 from difflib import get_close_matches
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydicom.datadict import dictionary_VR, keyword_dict
 
 from config.ae_title import Title
 from config.arrays import Array, OneOrMore
-from config.section import Name, Section, Wording
+from config.section import Name, Section, Wording, check_name
+
+SENDER = "@sender"
+"""In place of a destination: the peer that sent the series."""
 
 _NUMBER_VRS = frozenset({"DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "US or SS", "UV"})
 _TEXT_VRS = frozenset(
@@ -99,6 +102,13 @@ def _check_once(names: tuple[str, ...]) -> tuple[str, ...]:
     raise ValueError("must name each only once")
 
 
+def _check_destination(text: str) -> str:
+    return text if text == SENDER else check_name(text)
+
+
+Destination = Annotated[str, AfterValidator(_check_destination), Wording(f"a name, or {SENDER!r}")]
+
+
 class Match(Section):
     """A table ``[routes.match]``: all that is given must hold; an empty one takes every series."""
 
@@ -124,14 +134,35 @@ class Route(Section):
     pipelines: Annotated[Array[Name], Field(min_length=1), AfterValidator(_check_once)]
     """Names of the pipelines that run on a matching series."""
 
-    destinations: Annotated[Array[Name], AfterValidator(_check_once)] = ()
+    destinations: Annotated[Array[Destination], AfterValidator(_check_once)] = ()
     """Names of the peers that are sent the results; empty keeps them in the state folder only."""
+
+    priority: Literal["routine", "stat"] = "routine"
+    """Whether its jobs wait their turn, or run before all routine ones that wait."""
 
     quiet_time_s: float = Field(default=10.0, gt=0, le=86400)
     """Time without a new instance after which a series counts as complete, in seconds."""
+
+    finish: Literal["quiet", "evidence"] = "quiet"
+    """Whether a series is complete by its quiet time alone, or by what is known of it."""
+
+    limit_s: float = Field(default=5400.0, gt=0, le=604800)
+    """Longest wait for a series since its first instance, in seconds; see `at_limit`."""
+
+    at_limit: Literal["process", "hold"] = "process"
+    """What is done with a series that is not complete by then."""
+
+    changed: Literal["refuse", "first", "last"] = "refuse"
+    """Which version of an instance is used that came with different contents."""
 
     final: bool = False
     """Whether a series that takes this route takes none of those after it."""
 
     match: Match = Match()
     """Which series take this route."""
+
+    @model_validator(mode="after")
+    def _check_limit(self) -> Self:
+        if self.limit_s < self.quiet_time_s:
+            raise ValueError("limit_s must not be less than quiet_time_s")
+        return self

@@ -21,7 +21,14 @@ class Section(BaseModel):
     )
 
 
-def _check_name(text: str) -> str:
+def check_name(text: str) -> str:
+    """The text, where it is a name.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
     if _NAME.fullmatch(text):
         return text
     raise ValueError(
@@ -42,5 +49,5 @@ class Wording:
     allowed: str
 
 
-Name = Annotated[str, AfterValidator(_check_name), Wording("a name")]
+Name = Annotated[str, AfterValidator(check_name), Wording("a name")]
 """The name of a peer, a pipeline or a route."""

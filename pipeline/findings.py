@@ -179,6 +179,9 @@ class DerivedVolume:
     axis
         The one that images follow one another on: 0 for the source's own slices, else images lie
         across these.
+    padding
+        The value of voxels that show nothing of the patient, lower than all others; None where
+        the values of the source's own padding, if there are any, mean the same here.
     """
 
     name: str
@@ -190,6 +193,7 @@ class DerivedVolume:
     slab_mm: float
     description: str
     axis: int = 0
+    padding: float | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -19,6 +19,7 @@ _COMMANDS = {
     "demo": _Entry("demo", "Show the whole way on this machine."),
     "echo": _Entry("echo", "Verify a peer by C-ECHO."),
     "evaluate": _Entry("evaluate", "Compare segmentations with the truth."),
+    "hold": _Entry("hold", "Hold a series back until it is released."),
     "inspect": _Entry("inspect", "Show what files hold and what is built of it, or why not."),
     "jobs": _Entry("jobs", "List series and jobs."),
     "lungs": _Entry("lungs", "Label the lungs in NIfTI volumes."),
@@ -26,9 +27,11 @@ _COMMANDS = {
     "phantom": _Entry("phantom", "Write a chest phantom, to send by hand."),
     "prepare": _Entry("prepare", "Prepare DICOM cases for the grt123 networks."),
     "rejected": _Entry("rejected", "List rejected associations, and why."),
+    "release": _Entry("release", "Release a series that is held."),
     "retry": _Entry("retry", "Run a job again."),
     "route": _Entry("route", "Say which routes a file's series takes, and why not the others."),
     "run": _Entry("run", "Run a pipeline on a folder of DICOM files."),
+    "series": _Entry("series", "Tell the whole story of a series."),
     "serve": _Entry("serve", "Run the node."),
 }
 

@@ -1,67 +1,38 @@
 """When a series is complete, and what is then done with it."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 from pydicom.dataset import Dataset
-from sqlalchemy import Connection
 
 from config import Route, Settings
 from pipeline.errors import UnreadableInstanceError
 from pipeline.instance import read_instance
+from scp.arrivals import ArrivalReader
+from scp.completeness import Moment, Outcome, Rule, assess
+from scp.conclude import Conclusion, TakenRoute, conclusion
 from scp.ledger import Ledger, SeriesState
-from scp.ledger.jobs import NewJob, create_job
+from scp.ledger.associations import series_being_sent
+from scp.ledger.jobs import create_job, has_run_on, supersede_held
 from scp.ledger.series import (
-    IndexedInstance,
     Series,
     conclude_series,
     instances_of,
     is_own_result,
     receiving_series,
 )
-from scp.receive.contexts import class_name, holds_slices
 from scp.route import SeriesFacts, Verdict, explain, judge
 from scp.spool import Spool
 
-NO_ROUTE = "-"
 _FLOOR_S = 10.0  # quiet time of a series that no route takes
+_NO_ROUTE_RULE = Rule(_FLOOR_S, "quiet", 5400.0, "process")
+_RESTLESS, _REST = timedelta(seconds=5), timedelta(seconds=5)
+_SENT_BACK = "one of this node's own results, sent back"
 
 log = structlog.get_logger()
-
-
-def is_complete(
-    series: Series, quiet_time_s: float, *, awake_since: datetime, now: datetime
-) -> bool:
-    """Whether a series has been quiet long enough.
-
-    Parameters
-    ----------
-    series
-        With the time of its last instance.
-    quiet_time_s
-        The longest quiet time among the routes that take it.
-    awake_since
-        Since when senders could reach the node: while it was down nothing could arrive, so that
-        time is no quiet.
-    now
-        The present time.
-    """
-    quiet_since = max(series.last_received_at, awake_since)
-    return now - quiet_since >= timedelta(seconds=quiet_time_s)
-
-
-@dataclass(frozen=True, slots=True)
-class Conclusion:
-    """What becomes of a complete series."""
-
-    state: SeriesState
-    reason: str = ""
-    jobs: tuple[NewJob, ...] = ()
 
 
 @dataclass(slots=True)
@@ -83,22 +54,71 @@ class Collector:
     awake_since: Callable[[], datetime]
     waits_since: Callable[[], datetime | None]
     _verdicts: dict[tuple[int, int], list[Verdict]] = field(default_factory=dict)
+    _resting: dict[int, tuple[datetime, datetime]] = field(default_factory=dict)
+    _arrivals: ArrivalReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._arrivals = ArrivalReader(self.spool)
 
     def tick(self, now: datetime) -> None:
         """Conclude every series that is complete now."""
+        moment = Moment(now, min(self.waits_since() or now, now), self.awake_since())
         with self.ledger.read() as connection:
             waiting = receiving_series(connection)
-        known_until = min(self.waits_since() or now, now)
-        awake_since = self.awake_since()
-        shortest = min((route.quiet_time_s for route in self.settings.routes), default=_FLOOR_S)
+            being_sent = series_being_sent(connection) if waiting else set()
         for series in waiting:
-            if not is_complete(series, shortest, awake_since=awake_since, now=known_until):
+            if self._is_resting(series, now):
                 continue
-            verdicts = self._judged(series)
-            quiet = max((route.quiet_time_s for route in _taken(verdicts)), default=_FLOOR_S)
-            if is_complete(series, quiet, awake_since=awake_since, now=known_until):
-                self._conclude(series, verdicts, now)
-                self._verdicts.pop((series.id, series.revision), None)
+            if self._may_be_complete(series, moment, is_being_sent=series.id in being_sent):
+                self._look_at(series, moment)
+
+    def _may_be_complete(self, series: Series, moment: Moment, *, is_being_sent: bool) -> bool:
+        """Whether it is worth the while to gather all facts: cheap, as it is asked all the time."""
+        routes = self.settings.routes
+        quiet_s = min((route.quiet_time_s for route in routes), default=_FLOOR_S)
+        limit_s = min((route.limit_s for route in routes), default=_NO_ROUTE_RULE.limit_s)
+        quiet = moment.known_until - max(series.last_received_at, moment.awake_since)
+        waited = moment.now - max(series.revision_began_at, moment.awake_since)
+        by_evidence = any(route.finish == "evidence" for route in routes) and not is_being_sent
+        return (
+            by_evidence
+            or quiet >= timedelta(seconds=quiet_s)
+            or waited >= timedelta(seconds=limit_s)
+        )
+
+    def _look_at(self, series: Series, moment: Moment) -> None:
+        """Conclude a series where each route that takes it has come to a verdict."""
+        verdicts = self._judged(series)
+        routes = [verdict.route for verdict in verdicts if verdict.is_taken]
+        with_headers = any(route.finish == "evidence" for route in routes)
+        with self.ledger.read() as connection:
+            arrivals = self._arrivals.read(connection, series, with_headers=with_headers)
+        taken = [TakenRoute(route, assess(arrivals, _rule_of(route), moment)) for route in routes]
+        outcomes = [each.completeness.outcome for each in taken] or [
+            assess(arrivals, _NO_ROUTE_RULE, moment).outcome
+        ]
+        if Outcome.WAITING in outcomes:
+            self._rest(series, routes, moment)
+            return
+        self._conclude(series, verdicts, taken, moment.now)
+        self._verdicts.pop((series.id, series.revision), None)
+        self._resting.pop(series.id, None)
+        self._arrivals.forget(series.id)
+
+    def _rest(self, series: Series, routes: Sequence[Route], moment: Moment) -> None:
+        """Leave a series alone whose evidence is slow to change; gathering it has its price."""
+        quiet_since = max(series.last_received_at, moment.awake_since)
+        if moment.known_until < moment.now or moment.now - quiet_since < _RESTLESS:
+            return
+        open_since = max(series.revision_began_at, moment.awake_since)
+        ends = [quiet_since + timedelta(seconds=route.quiet_time_s) for route in routes]
+        ends += [open_since + timedelta(seconds=route.limit_s) for route in routes]
+        until = min([moment.now + _REST, *(end for end in ends if end > moment.now)])
+        self._resting[series.id] = (series.last_received_at, until)
+
+    def _is_resting(self, series: Series, now: datetime) -> bool:
+        last_received_at, until = self._resting.get(series.id, (None, now))
+        return last_received_at == series.last_received_at and now < until
 
     def _judged(self, series: Series) -> list[Verdict]:
         """The routes' verdicts; a header is read once for each revision."""
@@ -121,80 +141,42 @@ class Collector:
         )
         return judge(self.settings.routes, facts)
 
-    def _conclude(self, series: Series, verdicts: Sequence[Verdict], now: datetime) -> None:
+    def _conclude(
+        self,
+        series: Series,
+        verdicts: Sequence[Verdict],
+        taken: Sequence[TakenRoute],
+        now: datetime,
+    ) -> None:
         with self.ledger.write() as connection:
             instances = instances_of(connection, series.id)
-            conclusion = self._conclusion(connection, series, instances, verdicts, now)
-            if not conclude_series(connection, series, conclusion.state, conclusion.reason):
+            if is_own_result(connection, series.series_instance_uid):
+                concluded = Conclusion(SeriesState.OWN_RESULT, _SENT_BACK)
+            else:
+                why_unrouted = "" if taken else explain(verdicts)
+                concluded = conclusion(series, instances, taken, why_unrouted, now)
+            if not conclude_series(connection, series, concluded.state, concluded.reason):
                 return
-            for new in conclusion.jobs:
+            created = [job for job in concluded.jobs if not has_run_on(connection, job)]
+            for new in created:
                 create_job(connection, new)
-        _log_conclusion(series, len(instances), conclusion)
-
-    def _conclusion(
-        self,
-        connection: Connection,
-        series: Series,
-        instances: Sequence[IndexedInstance],
-        verdicts: Sequence[Verdict],
-        now: datetime,
-    ) -> Conclusion:
-        if is_own_result(connection, series.series_instance_uid):
-            return Conclusion(SeriesState.OWN_RESULT, "one of this node's own results, sent back")
-        failure = why_no_volume(instances)
-        common: dict[str, Any] = {
-            "series_id": series.id,
-            "revision": series.revision,
-            "instance_names": tuple(instance.name for instance in instances),
-            "created_at": now,
-            "failure": failure,
-        }
-        jobs = tuple(
-            NewJob(
-                route=route.name, pipeline=name, destinations=tuple(route.destinations), **common
-            )
-            for route in _taken(verdicts)
-            for name in route.pipelines
-        )
-        if failure:
-            unrouted = NewJob(route=NO_ROUTE, pipeline=NO_ROUTE, destinations=(), **common)
-            return Conclusion(SeriesState.FAILED, failure, jobs or (unrouted,))
-        if not jobs:
-            return Conclusion(SeriesState.UNROUTED, explain(verdicts))
-        return Conclusion(SeriesState.COMPLETE, jobs=jobs)
+            supersede_held(connection, series.id, series.revision, now)
+        _log_conclusion(series, len(instances), replace(concluded, jobs=tuple(created)))
 
 
-def _taken(verdicts: Sequence[Verdict]) -> list[Route]:
-    return [verdict.route for verdict in verdicts if verdict.is_taken]
+def _rule_of(route: Route) -> Rule:
+    return Rule(route.quiet_time_s, route.finish, route.limit_s, route.at_limit)
 
 
-def why_no_volume(instances: Sequence[IndexedInstance]) -> str:
-    """Why no pipeline can be run on these instances at all; empty where one can be tried."""
-    if not any(holds_slices(instance.sop_class_uid) for instance in instances):
-        kinds = sorted({class_name(instance.sop_class_uid) for instance in instances})
-        return (
-            f"The series holds {', '.join(kinds)} and no image slices, so no volume can be made of "
-            "it. Leave such objects out of the sender's forward rule if they are not wanted here."
-        )
-    versions = Counter(instance.sop_instance_uid for instance in instances)
-    doubled = sorted(uid for uid, number in versions.items() if number > 1)
-    if doubled:
-        return (
-            f"{len(doubled)} SOP Instance UIDs came with different contents, the first "
-            f"{doubled[0]}: which version is right cannot be known. Both are kept in the spool; "
-            "find out at the sender, and send the series again under new UIDs."
-        )
-    return ""
-
-
-def _log_conclusion(series: Series, instances: int, conclusion: Conclusion) -> None:
+def _log_conclusion(series: Series, instances: int, concluded: Conclusion) -> None:
     facts = {
         "series_instance_uid": series.series_instance_uid,
         "revision": series.revision,
         "instances": instances,
-        "state": conclusion.state.value,
+        "state": concluded.state.value,
     }
-    if conclusion.state is SeriesState.COMPLETE:
-        log.info("series complete", jobs=len(conclusion.jobs), **facts)
+    if concluded.state is SeriesState.COMPLETE:
+        held = sum(bool(job.held) for job in concluded.jobs)
+        log.info("series complete", jobs=len(concluded.jobs), held=held, **facts)
     else:
-        log.warning("series not processed", reason=conclusion.reason, **facts)
+        log.warning("series not processed", reason=concluded.reason, **facts)

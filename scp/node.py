@@ -16,12 +16,16 @@ from scp.certificates.watch import CertificateWatch
 from scp.collect import Collector
 from scp.commitment.clerk import CommitmentClerk
 from scp.commitment.courier import CommitmentCourier, peers_by_title
-from scp.deliver import Courier, set_aside_strangers
+from scp.deliver import Courier, accept_answers, set_aside_strangers
 from scp.engine.cluster import EmbeddedCluster
 from scp.engine.engine import Engine
 from scp.ledger import Ledger, LedgerError
+from scp.ledger.associations import end_left_open
+from scp.ledger.outbox import give_all_back
 from scp.periodic import PeriodicThread
 from scp.ports import listening_ports, wait_for_port
+from scp.proof.docket import Docket
+from scp.proof.prover import Prover
 from scp.receive.process import ReceiverProcess, ReceiverStartError
 from scp.receive.slots import SlotTable
 from scp.recover import index_unknown, reconcile
@@ -109,7 +113,7 @@ class Node:
         self, folder: StateFolder, ledger: Ledger, spool: Spool
     ) -> Iterator[EmbeddedCluster]:
         """Engine, couriers and collector, from the back to the front; gives the workers."""
-        set_aside_strangers(ledger, self.settings.peers)
+        self._recover_deliveries(ledger)
         cluster = EmbeddedCluster(self.settings.engine, folder.scratch)
         engine = Engine(ledger, spool, self.settings, folder.results, cluster)
         engine.recover()
@@ -122,6 +126,7 @@ class Node:
         )
         ticks = [
             *self._couriers(folder, ledger),
+            *self._provers(ledger),
             *self._commitments(ledger, spool),
             ("engine", engine.tick, _ENGINE_INTERVAL_S),
             ("collect", collector.tick, _COLLECT_INTERVAL_S),
@@ -139,11 +144,18 @@ class Node:
                 thread.wait(max(0.0, deadline - time.monotonic()))
             cluster.close()
 
+    def _recover_deliveries(self, ledger: Ledger) -> None:
+        """What the couriers of before left, and what the settings say otherwise now."""
+        with ledger.write() as connection:
+            give_all_back(connection)
+        set_aside_strangers(ledger, self.settings.peers)
+        accept_answers(ledger, self.settings.peers, _now())
+
     def _couriers(self, folder: StateFolder, ledger: Ledger) -> list[Tick]:
-        """One courier a destination."""
+        """As many couriers a destination as it is sent results over associations at one time."""
         ticks: list[Tick] = []
         for name, peer in self.settings.peers.items():
-            if peer.receives_results:
+            for number in range(peer.associations if peer.receives_results else 0):
                 courier = Courier(
                     name=name,
                     peer=peer,
@@ -155,7 +167,20 @@ class Node:
                     clock=_now,
                     tls=ClientTls.to(peer, self.settings.tls),
                 )
-                ticks.append((f"deliver {name}", courier.tick, _DELIVER_INTERVAL_S))
+                ticks.append((f"deliver {name} {number}", courier.tick, _DELIVER_INTERVAL_S))
+        return ticks
+
+    def _provers(self, ledger: Ledger) -> list[Tick]:
+        """One prover a destination that has to prove what it was sent."""
+        ticks: list[Tick] = []
+        docket = Docket(ledger, self.settings.delivery, _now)
+        for name, peer in self.settings.peers.items():
+            if peer.receives_results and peer.proof != "status":
+                tls = ClientTls.to(peer, self.settings.tls)
+                prover = Prover(
+                    name, peer, self.settings.node.ae_title, docket, self._stopping, tls
+                )
+                ticks.append((f"prove {name}", prover.tick, _DELIVER_INTERVAL_S))
         return ticks
 
     def _commitments(self, ledger: Ledger, spool: Spool) -> list[Tick]:
@@ -214,9 +239,13 @@ class Node:
         """Start a receiver in the place of a dead one, whose index rows died with it."""
         dead = self._receivers[index]
         log.error("receiver died, started anew", pid=dead.process.pid)
-        self._awake_since = _NOT_YET
+        if not any(each.is_alive for each in self._receivers):
+            self._awake_since = _NOT_YET
         spool.discard_temporaries(dead.process.pid)
         index_unknown(spool, ledger)
+        dead.backlog_since.value = 0.0  # its rows are there, even if no other can be started now
+        with ledger.write() as connection:
+            end_left_open(connection, _now(), dead.process.pid)
         self._slots.clear(index)
         self._receivers[index] = ReceiverProcess.start(
             self.settings, dead.port, slots=self._slots, row=index

@@ -1,7 +1,7 @@
 """Running a job again because a person asks for it."""
 
 from config import Settings
-from scp.collect import NO_ROUTE
+from scp.conclude import NO_ROUTE
 from scp.ledger import JobState, Ledger
 from scp.ledger.jobs import find_job, requeue
 from scp.state_folder import StateFolder

@@ -186,6 +186,7 @@ def open_association(
     peer: PeerAddress,
     tls: ClientTls | None,
     roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
+    handlers: Sequence[tuple[Any, ...]] = (),
 ) -> Association:
     """Associate with a peer for what the entity requests.
 
@@ -199,6 +200,8 @@ def open_association(
         How TLS is spoken with the peer; None speaks without.
     roles
         Of SOP Classes in which we are not the user.
+    handlers
+        Of pynetdicom's events, for what the peer requests on it.
 
     Raises
     ------
@@ -221,7 +224,7 @@ def open_association(
         ae_title=peer.ae_title,
         max_pdu=_MAXIMUM_PDU_BYTES,
         ext_neg=list(roles),
-        evt_handlers=[(evt.EVT_CONN_OPEN, prepare)],
+        evt_handlers=[(evt.EVT_CONN_OPEN, prepare), *handlers],
         tls_args=None if context is None else (context, peer.host),
     )
     if association.is_established:

@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from config import Settings
+from config import Route, Settings
 from scp.ledger import JobState, Ledger, SeriesState
 from scp.ledger.jobs import JobLine, job_lines
 from scp.ledger.series import Series, all_series
@@ -25,16 +25,22 @@ def describe_settings(settings: Settings) -> str:
     lines = [f"  node {node.ae_title} on {doors}, state in {node.state_folder}"]
     lines += [f"  {line}" for line in _describe_access(settings)]
     lines += [
-        f"  peer {name}: {peer.address} ({peer.role}{', with TLS' if peer.tls else ''})"
+        f"  peer {name}: {peer.place} ({peer.role}{', with TLS' if peer.tls else ''})"
         for name, peer in settings.peers.items()
     ]
     for route in settings.routes:
         where = ", ".join(route.destinations) or "the state folder only"
         lines.append(
             f"  route {route.name}: {', '.join(route.pipelines)} -> {where}, "
-            f"complete after {route.quiet_time_s:g} s of quiet"
+            f"complete {_describe_finish(route)}"
         )
     return "\n".join(lines)
+
+
+def _describe_finish(route: Route) -> str:
+    """When a series of the route is complete."""
+    early = "by evidence, else " if route.finish == "evidence" else ""
+    return f"{early}after {route.quiet_time_s:g} s of quiet"
 
 
 def _describe_access(settings: Settings) -> Iterator[str]:
@@ -132,6 +138,8 @@ def _deliveries(line: JobLine) -> str:
     if not line.deliveries:
         return f"{line.results} kept here" if line.job.state is JobState.DONE else ""
     text = f"{line.delivered} of {line.deliveries} delivered"
+    if line.sent:
+        text += f", {line.sent} sent and not proven yet"
     return f"{text}, {line.set_aside} set aside" if line.set_aside else text
 
 

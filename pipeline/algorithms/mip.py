@@ -12,7 +12,7 @@ from pipeline.errors import NotApplicableError
 from pipeline.findings import Code, DerivedVolume
 from pipeline.kernels.sliding import FLOAT_MEAN, INTEGER_MEAN, MAXIMUM, MINIMUM, slide
 from pipeline.volume import Volume
-from pipeline.volume.padding import with_padding_lowest
+from pipeline.volume.padding import BoolArray, lowest_padding, padding_of_voxels
 
 Projection = Literal["maximum", "minimum", "mean"]
 View = Literal["axial", "coronal", "sagittal"]
@@ -198,12 +198,11 @@ def analyse(volume: Volume, parameters: SlidingMipParameters) -> tuple[DerivedVo
     slice_mm = volume.geometry.spacing.in_order[axis]
     window, count = parameters.neighbours(slice_mm), volume.voxels.shape[axis]
     thickest = min(2 * window + 1, count)
-    maximum = parameters.projection == "maximum"
-    voxels = with_padding_lowest(volume) if maximum else volume.voxels
+    voxels, padding = _project(volume, parameters.projection, window, axis)
     return (
         DerivedVolume(
             name=f"{parameters.view}-{kind.title.lower()}",
-            voxels=sliding_projection(voxels, parameters.projection, window, axis),
+            voxels=voxels,
             image_type=kind.term,
             derivation=(kind.derivation, _REFORMATTED) if axis else (kind.derivation,),
             source_slices=_sources(len(volume.voxels), count, window, axis),
@@ -211,8 +210,88 @@ def analyse(volume: Volume, parameters: SlidingMipParameters) -> tuple[DerivedVo
             slab_mm=thickest * slice_mm,
             description=f"{kind.title} {parameters.view}, {thickest} slices",
             axis=axis,
+            padding=padding,
         ),
     )
+
+
+def _project(
+    volume: Volume, projection: Projection, window: int, axis: int
+) -> tuple[npt.NDArray[Any], float | None]:
+    """The projection of a volume, and its value where a slab holds nothing but padding."""
+    lowest = lowest_padding(volume) if projection == "maximum" else None
+    padded = None if lowest is not None else padding_of_voxels(volume)
+    if padded is None:
+        return sliding_projection(volume.voxels, projection, window, axis), lowest
+    return project_shown(volume.voxels, padded, projection, window, axis)
+
+
+def project_shown(
+    voxels: npt.NDArray[Any], padded: BoolArray, projection: Projection, window: int, axis: int
+) -> tuple[npt.NDArray[Any], float | None]:
+    """The projection of the voxels that are no padding: see `sliding_projection`.
+
+    Parameters
+    ----------
+    padded
+        Which voxels are padding: some, not all.
+
+    Returns
+    -------
+    The projection, and the value that it has where no neighbour shows the patient: lower than all
+    others, for which integers may take a wider type; None where there is no such place.
+    """
+    marks = padded.astype(voxels.dtype)
+    only = sliding_minimum(marks, window, axis) != 0
+    if projection == "mean":
+        projected = sliding_mean(voxels, window, axis)
+        some = (sliding_maximum(marks, window, axis) != 0) & ~only
+        lines, shown, mixed = (np.moveaxis(item, axis, 0) for item in (voxels, ~padded, some))
+        places = np.nonzero(mixed)
+        np.moveaxis(projected, axis, 0)[places] = _shown_means(lines, shown, places, window)
+    else:
+        taken = voxels.max() if projection == "minimum" else voxels.min()
+        filled = np.where(padded, taken, voxels)
+        projected = sliding_projection(filled, projection, window, axis)
+    return _blanked(projected, only)
+
+
+def _shown_means(
+    lines: npt.NDArray[Any],
+    shown: BoolArray,
+    places: tuple[npt.NDArray[np.intp], ...],
+    window: int,
+) -> npt.NDArray[np.float64]:
+    """The mean of the shown neighbours along axis 0, at places that have some."""
+    reach = min(window, len(lines) - 1)
+    beyond = ((reach, reach), (0, 0), (0, 0))
+    # nothing is added by padding, nor beyond the ends
+    values = np.ascontiguousarray(np.pad(np.where(shown, lines, 0), beyond))
+    counted = np.ascontiguousarray(np.pad(shown, beyond))
+    total, count = np.zeros(len(places[0])), np.zeros(len(places[0]), np.int32)
+    index = np.ravel_multi_index(places, values.shape)
+    for _ in range(2 * reach + 1):
+        total += values.take(index)
+        count += counted.take(index)
+        index += values[0].size
+    means = total / count
+    return np.rint(means) if lines.dtype.kind in "iu" else means
+
+
+def _blanked(projected: npt.NDArray[Any], only: BoolArray) -> tuple[npt.NDArray[Any], float | None]:
+    """The projection with one value, lower than all others, where there is only padding."""
+    if not only.any():
+        return projected, None
+    lowest = projected.min(where=~only, initial=projected.max())
+    if projected.dtype.kind == "f":
+        blank = lowest - max(abs(lowest), 1)
+    else:
+        blank = int(lowest) - 1
+        if blank < np.iinfo(projected.dtype).min:
+            wider = np.promote_types(projected.dtype, np.min_scalar_type(blank))
+            projected = projected.astype(wider)
+    projected[only] = blank
+    return projected, float(blank)
 
 
 def _axis(volume: Volume, parameters: SlidingMipParameters) -> int:

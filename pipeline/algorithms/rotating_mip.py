@@ -15,7 +15,7 @@ from pipeline.geometry import PlaneGeometry, Spacing, Vector, VolumeGeometry, is
 from pipeline.kernels.rotation import project_rotated
 from pipeline.kernels.rotation_grid import RotationGrid, view_angles
 from pipeline.volume import Volume
-from pipeline.volume.padding import with_padding_lowest
+from pipeline.volume.padding import without_padding
 
 _MAXIMUM = Code("113078", "DCM", "Maximum intensity projection")
 _AIR_HU = -1024.0
@@ -247,7 +247,7 @@ def _background(volume: Volume, parameters: RotatingMipParameters) -> float:
 
 def _facing(volume: Volume) -> tuple[npt.NDArray[Any], VolumeGeometry]:
     """The volume with its rows towards the back and its columns towards the left."""
-    voxels, geometry = with_padding_lowest(volume), volume.geometry
+    voxels, geometry = without_padding(volume), volume.geometry
     for axis in (1, 2):
         if not is_shown_forward(geometry.directions[axis]):
             geometry = geometry.reversed_along(axis, voxels.shape[axis])

@@ -1,7 +1,7 @@
 """Findings said in DICOM: one series of objects per finding, the same bytes every time."""
 
 from pipeline.encode.context import ResultContext
-from pipeline.encode.dispatch import encode, encode_as
+from pipeline.encode.dispatch import encode_as
 from pipeline.encode.part10 import part10_bytes, write_part10
 from pipeline.encode.picture import PictureContent, encode_note, encode_picture
 from pipeline.encode.report import ReportName, encode_measurements
@@ -12,7 +12,6 @@ __all__ = [
     "PictureContent",
     "ReportName",
     "ResultContext",
-    "encode",
     "encode_as",
     "encode_measurements",
     "encode_note",

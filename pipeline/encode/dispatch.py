@@ -67,15 +67,3 @@ def encode_as(
             raise EncodingError(
                 f"Finding {finding.name!r} ({type(finding).__name__}) cannot be said as {product}."
             )
-
-
-def encode(finding: ImageFinding, volume: Volume, context: ResultContext) -> Sequence[Dataset]:
-    """Say a finding as what is usual for its kind: a mask as a Segmentation, the rest as images."""
-    match finding:
-        case LabelMap():
-            usual = Product.SEG
-        case ProbabilityMap():
-            usual = Product.FRACTIONAL
-        case DerivedVolume() | RotatingProjection():
-            usual = Product.SERIES
-    return encode_as(usual, finding, volume, context)

@@ -21,7 +21,7 @@ from pipeline.encode.segmentation_object import (
     SegmentationForm,
     segmentation_object,
 )
-from pipeline.encode.segments import check_numbers, segment_items
+from pipeline.encode.segments import check_segments, segment_items
 from pipeline.errors import EncodingError
 from pipeline.findings import ProbabilityMap, check_probabilities
 from pipeline.volume import Volume
@@ -74,7 +74,7 @@ def _check(finding: ProbabilityMap, volume: Volume) -> None:
             f"Finding {finding.name!r} is {probabilities.dtype} {probabilities.shape}; it must be "
             f"float32 {wanted}: its segments, each on the source's grid."
         )
-    check_numbers(finding.name, finding.segments)
+    check_segments(finding.name, finding.segments)
 
 
 def _frames(finding: ProbabilityMap, volume: Volume) -> Iterator[tuple[SegmentFrame, bytes]]:

@@ -131,7 +131,8 @@ def image_series(
     header.SliceThickness = decimal_string(thickness_mm)
     if between_mm is not None:
         header.SpacingBetweenSlices = decimal_string(between_mm)
-    form = stored_form(volume, voxels)
+    blank = finding.padding if isinstance(finding, DerivedVolume) else None
+    form = stored_form(volume, voxels, blank)
     form.describe(header, *voxels.shape[1:])
     return ImageSeries(finding.name, context, kind, encoded(header), form)
 

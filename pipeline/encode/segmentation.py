@@ -19,7 +19,7 @@ from pipeline.encode.segmentation_object import (
     SegmentationForm,
     segmentation_object,
 )
-from pipeline.encode.segments import check_label_map, segment_items
+from pipeline.encode.segments import check_label_map, segment_items, slices_of_segments
 from pipeline.findings import LabelMap
 from pipeline.volume import Volume
 
@@ -60,11 +60,11 @@ def encode_label_map(
 def _frames(finding: LabelMap, volume: Volume) -> list[SegmentFrame]:
     """Each segment on each slice that has a voxel of it."""
     order = slices_in_frame_order(volume.geometry, len(finding.labels))
+    place = {index: number for number, index in enumerate(order)}
     return [
-        SegmentFrame(index, segment.number)
-        for segment in finding.segments
-        for index in order
-        if (finding.labels[index] == segment.number).any()
+        SegmentFrame(index, segment)
+        for segment, slices in slices_of_segments(finding).items()
+        for index in sorted(slices, key=place.__getitem__)
     ]
 
 

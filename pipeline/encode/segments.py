@@ -1,4 +1,4 @@
-"""The segments of a finding: whether labels fit them, and how Segment Sequence describes them.
+"""The segments of a finding: whether labels fit them, on which slices they are, and their items.
 
 Source: PS3.3 C.8.20.2 (Segmentation Image), C.8.20.4 (Segment Description Macro); PS3.16 CID 7155.
 """
@@ -34,7 +34,7 @@ def check_label_map(finding: LabelMap, volume: Volume) -> None:
             f"Finding {finding.name!r} is {labels.dtype} {labels.shape}; it must be uint8 "
             f"{volume.voxels.shape}, on the source's grid."
         )
-    check_numbers(finding.name, finding.segments)
+    check_segments(finding.name, finding.segments)
     highest = int(labels.max())
     if highest > len(finding.segments):
         raise EncodingError(
@@ -43,8 +43,8 @@ def check_label_map(finding: LabelMap, volume: Volume) -> None:
         )
 
 
-def check_numbers(name: str, segments: Sequence[Segment]) -> None:
-    """Make sure that segments are numbered as a Segmentation demands.
+def check_segments(name: str, segments: Sequence[Segment]) -> None:
+    """Make sure that segments are numbered and named as a Segmentation demands.
 
     Raises
     ------
@@ -53,6 +53,25 @@ def check_numbers(name: str, segments: Sequence[Segment]) -> None:
     """
     if [segment.number for segment in segments] != list(range(1, len(segments) + 1)):
         raise EncodingError(f"The segments of finding {name!r} are not numbered 1, 2, ...")
+    for segment in segments:
+        if not own_text(segment.label):
+            raise EncodingError(
+                f"Segment {segment.number} of finding {name!r} has no label. Name it in the "
+                "algorithm: readers list segments by their labels."
+            )
+
+
+def slices_of_segments(finding: LabelMap) -> dict[int, list[int]]:
+    """The indices of the slices that have a voxel of each segment, in growing order.
+
+    Found in one pass over the labels, however many segments there are.
+    """
+    slices: dict[int, list[int]] = {segment.number: [] for segment in finding.segments}
+    for index, plane in enumerate(finding.labels):
+        occupied = plane[plane.any(axis=1)]
+        for number in np.flatnonzero(np.bincount(occupied[occupied != 0])).tolist():
+            slices[number].append(index)
+    return slices
 
 
 def segment_items(

@@ -23,7 +23,7 @@ from pipeline.encode.contours import contour_form, contours_of, in_patient
 from pipeline.encode.header import add_frame_of_reference, document_header
 from pipeline.encode.part10 import set_file_meta
 from pipeline.encode.references import instance_reference, source_reference
-from pipeline.encode.segments import check_label_map, segment_items
+from pipeline.encode.segments import check_label_map, segment_items, slices_of_segments
 from pipeline.encode.values import own_text
 from pipeline.findings import LabelMap
 from pipeline.geometry import PlaneGeometry, VolumeGeometry
@@ -129,23 +129,35 @@ class _Region:
 def _regions(finding: LabelMap, volume: Volume, context: ResultContext) -> list[_Region]:
     """The segments that have a voxel."""
     items = segment_items(finding.name, finding.segments, context)
-    regions = [
-        _Region(segment.number, segment.rgb, item, _contours(finding, segment.number, volume))
+    images = list(_contour_images(volume.sources))
+    slices = slices_of_segments(finding)
+    return [
+        _Region(
+            number=segment.number,
+            rgb=segment.rgb,
+            segment=item,
+            contours=_contours(finding, segment.number, slices[segment.number], volume, images),
+        )
         for segment, item in zip(finding.segments, items, strict=True)
+        if slices[segment.number]
     ]
-    return [region for region in regions if region.contours]
 
 
-def _contours(finding: LabelMap, number: int, volume: Volume) -> list[Dataset]:
-    """The items of Contour Sequence (3006,0040) of a segment, slice by slice."""
+def _contours(
+    finding: LabelMap,
+    number: int,
+    slices: Sequence[int],
+    volume: Volume,
+    images: Sequence[list[Dataset]],
+) -> list[Dataset]:
+    """The items of Contour Sequence (3006,0040) of a segment on its slices."""
     form = contour_form(volume.geometry, finding.labels.shape)
     items: list[Dataset] = []
-    for labels, source, image in zip(
-        finding.labels, volume.sources, _contour_images(volume.sources), strict=True
-    ):
-        plane = _plane(source, volume.geometry)
-        for corners in contours_of(labels, number, form.most_corners):
-            item = _contour(form.text(in_patient(corners, plane)), len(corners), image)
+    for index in slices:
+        plane = _plane(volume.sources[index], volume.geometry)
+        for corners in contours_of(finding.labels[index], number, form.most_corners):
+            text = form.text(in_patient(corners, plane))
+            item = _contour(text, len(corners), images[index])
             item.ContourNumber = len(items) + 1
             items.append(item)
     return items

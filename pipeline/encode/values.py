@@ -10,7 +10,6 @@ Source: PS3.5 6.2 (value representations).
 import re
 import warnings
 from collections.abc import Callable, Iterable
-from copy import deepcopy
 from datetime import date, timedelta, timezone
 from typing import Any
 
@@ -22,6 +21,7 @@ from pydicom.multival import MultiValue
 from pydicom.valuerep import TEXT_VR_DELIMS, format_number_as_ds
 
 from pipeline.elements import DAMAGED_ELEMENT_ERRORS
+from pipeline.encode.source_text import clean_text
 
 UNICODE = "ISO_IR 192"
 LONG_STRING = 64
@@ -45,6 +45,10 @@ _NOT_OUR_TEXT = re.compile(r"[^\x20-\x5b\x5d-\x7e]")
 _TEXT = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 _STRINGS = _TEXT | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"}
 _SEXES = frozenset({"M", "F", "O"})
+_SIDES = frozenset({"L", "R"})
+# how pydicom reads the default repertoire, and what that has
+_LATIN_1, _ASCII = "iso8859", "ascii"
+_CODES = ("CodeValue", "LongCodeValue", "URNCodeValue")
 # pydicom reads sequences as files, and they end as files do.
 _UNDECODABLE = (*DAMAGED_ELEMENT_ERRORS, OSError)
 
@@ -89,6 +93,12 @@ def sex_value(text: str) -> str | None:
     return sex if sex in _SEXES else None
 
 
+def side_value(text: str) -> str | None:
+    """L or R; None for anything else: the standard has no code for both sides or an unknown one."""
+    side = text.strip().upper()
+    return side if side in _SIDES else None
+
+
 def own_text(text: str, limit: int = LONG_STRING) -> str:
     """Text of ours in the default repertoire, without backslash, cut to a limit.
 
@@ -116,7 +126,10 @@ def integer_string_value(text: str) -> str | None:
     return number if _INTEGER.fullmatch(number) and abs(int(number)) < _INTEGER_LIMIT else None
 
 
-_BY_KEYWORD: dict[str, Callable[[str], str | None]] = {"PatientSex": sex_value}
+_BY_KEYWORD: dict[str, Callable[[str], str | None]] = {
+    "PatientSex": sex_value,
+    "Laterality": side_value,
+}
 _BY_VR: dict[str, Callable[[str], str | None]] = {
     "DA": date_value,
     "TM": time_value,
@@ -134,21 +147,40 @@ def normalised(element: DataElement) -> DataElement | None:
 
     Returns
     -------
-    None where no value can be kept. Empty elements stay empty; private elements inside
-    sequences are left out.
+    None where no value can be kept. Empty elements stay empty; of sequences, private elements and
+    items that say nothing are left out.
     """
     if element.VR == "SQ":
-        sequence = deepcopy(element)
-        for item in sequence.value:
-            _clean_item(item)
-        return sequence if sequence.value else None
+        return _clean_sequence(element)
     rule = _BY_KEYWORD.get(element.keyword) or _BY_VR.get(element.VR)
     if rule is None or element.is_empty:
-        return deepcopy(element)
+        return clean_text(element)
     values = [kept for value in _values(element) if (kept := rule(str(value))) is not None]
     if element.VR in _ALL_OR_NONE and len(values) < len(_values(element)):
         return None
     return DataElement(element.tag, element.VR, values) if values else None
+
+
+def _clean_sequence(element: DataElement) -> DataElement | None:
+    """None where no item says anything."""
+    items = [_clean_item(item) for item in element.value]
+    if element.keyword.endswith("CodeSequence"):
+        items = [item for item in items if any(item.get(keyword) for keyword in _CODES)]
+    items = [item for item in items if len(item)]
+    return DataElement(element.tag, "SQ", items) if items else None
+
+
+def _clean_item(item: Dataset) -> Dataset:
+    """A copy without private elements and character set: its text is decoded already."""
+    clean = Dataset()
+    for element in item:
+        if element.tag.is_private or element.keyword == "SpecificCharacterSet":
+            continue
+        nested = element.VR == "SQ" and element.value
+        kept = _clean_sequence(element) if nested else clean_text(element)
+        if kept is not None:
+            clean.add(kept)
+    return clean
 
 
 def taken(header: Dataset, keyword: str) -> DataElement | None:
@@ -177,16 +209,6 @@ def value_of(header: Dataset, keyword: str) -> Any:
         return header.get(keyword)
     except _UNDECODABLE:
         return None
-
-
-def _clean_item(item: Dataset) -> None:
-    """Drop private elements, and the item's own character set: its text is decoded already."""
-    item.remove_private_tags()
-    item.pop("SpecificCharacterSet", None)
-    for element in item:
-        if element.VR == "SQ":
-            for nested in element.value:
-                _clean_item(nested)
 
 
 def _values(element: DataElement) -> list[object]:
@@ -223,7 +245,8 @@ def character_set(declared: Iterable[str], text: Dataset) -> list[str]:
     Returns
     -------
     The source's own values wherever they can say the text, so that its names keep their bytes;
-    else Unicode, which can say any text.
+    else Unicode, which can say any text. So does text of a source that declares no character set
+    and is not in the default one: pydicom reads it as Latin-1, and its characters are kept.
     """
     terms = [str(term).strip() for term in declared]
     alone = len(terms) == 1
@@ -241,9 +264,12 @@ def _strings(dataset: Dataset) -> Iterable[str]:
 
 
 def _survives(text: str, terms: list[str]) -> bool:
-    """Whether a string comes back the same after writing in a character set."""
+    """Whether a string beyond ASCII comes back the same after writing in a character set."""
     with warnings.catch_warnings():
         # pydicom warns of each string that it could not write; here that is the question.
         warnings.simplefilter("ignore")
         encodings = convert_encodings(terms)
-        return decode_bytes(encode_string(text, encodings), encodings, TEXT_VR_DELIMS) == text
+        if encodings == [_LATIN_1]:
+            return False
+        readers = [_ASCII if encoding == _LATIN_1 else encoding for encoding in encodings]
+        return decode_bytes(encode_string(text, encodings), readers, TEXT_VR_DELIMS) == text

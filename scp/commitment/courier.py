@@ -10,8 +10,8 @@ from threading import Event
 import structlog
 
 from config import Peer, Settings
+from scp.backoff import retry_delay_s
 from scp.commitment.association import ReportAssociation
-from scp.deliver import retry_delay_s
 from scp.ledger import Ledger
 from scp.ledger.commitments import (
     Commitment,
@@ -149,7 +149,8 @@ def peers_by_title(settings: Settings) -> dict[str, tuple[Peer, ...]]:
     """The peers of each AE title; who asks for commitment need not be known as a sender."""
     by_title: dict[str, list[Peer]] = defaultdict(list)
     for peer in settings.peers.values():
-        by_title[peer.ae_title].append(peer)
+        if peer.ae_title is not None:
+            by_title[peer.ae_title].append(peer)
     return {title: tuple(peers) for title, peers in by_title.items()}
 
 

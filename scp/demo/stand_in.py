@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from config import AeTitle, NodeSettings, Settings
+from scp.ledger.associations import EndedAssociation
 from scp.ledger.series import ReceivedInstance
 from scp.receive.server import Receiver
 from scp.receive.store import StoreHandler
@@ -23,6 +24,9 @@ class _Arrivals:
     def add(self, row: ReceivedInstance) -> None:
         """Take one row over."""
         self.rows.append(row)
+
+    def end(self, ended: EndedAssociation) -> None:
+        """Nothing is done with how associations end."""
 
 
 class StandInPacs:

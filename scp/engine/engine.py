@@ -7,17 +7,19 @@ from typing import Protocol
 
 import structlog
 from distributed import Future, KilledWorker
+from sqlalchemy import Connection
 
-from config import Settings
+from config import SENDER, Settings
 from config.assemble import build_dialects, build_form, build_pipeline
 from pipeline.plan import Pipeline
 from pipeline.products import Dialect
 from scp.engine.keep import discard_drafts
 from scp.engine.work import JobOrder, JobReport
-from scp.ledger import Ledger
+from scp.ledger import JobState, Ledger
 from scp.ledger.jobs import (
     Job,
     fail_job,
+    find_job,
     finish_job,
     input_names,
     queued_jobs,
@@ -26,7 +28,14 @@ from scp.ledger.jobs import (
     set_stage,
     start_job,
 )
-from scp.ledger.outbox import ChangedResultError, record_results
+from scp.ledger.outbox import (
+    ChangedResultError,
+    forget_destination_of,
+    record_results,
+    set_aside_destination_of,
+)
+from scp.ledger.series import sender_of
+from scp.return_to_sender import resolved, why_unresolved
 from scp.spool import Spool
 
 log = structlog.get_logger()
@@ -122,13 +131,17 @@ class Engine:
 
     def _start(self, job: Job, pipeline: Pipeline, now: datetime) -> None:
         with self.ledger.write() as connection:
+            present = find_job(connection, job.id)
+            if present is None or present.state is not JobState.QUEUED:
+                return  # a person has put the series on hold
             content_time = start_job(connection, job, pipeline.settings_digest, now)
             names = input_names(connection, job.id)
+            dialects = self._wanted(connection, job)
         order = JobOrder(
             job_id=job.id,
             paths=tuple(self.spool.path(name) for name in names),
             pipeline=pipeline,
-            dialects=self._wanted(job),
+            dialects=dialects,
             content_time=content_time,
             results_folder=self.results_folder,
         )
@@ -156,17 +169,31 @@ class Engine:
             self._fail(job, report, now)
             return
         with self.ledger.write() as connection:
-            record_results(connection, job.id, report.results, self._dialects(job), now)
+            self._put_out(connection, job, report, now)
             finish_job(connection, job.id, report.volumes, now)
         log.info("job done", job=job.id, results=len(report.results))
 
-    def _dialects(self, job: Job) -> dict[str, Dialect]:
-        """What each destination of a job takes."""
-        return build_dialects(self.settings, self._destinations(job))
+    def _put_out(self, connection: Connection, job: Job, report: JobReport, now: datetime) -> None:
+        """Put a job's results into the outbox; those for an unknown sender are set aside there."""
+        dialects = self._dialects(connection, job)
+        record_results(connection, job.id, report.results, dialects, now)
+        if SENDER in dialects:
+            reason = why_unresolved(sender_of(connection, job.series_id), job.id)
+            set_aside_destination_of(connection, job.id, SENDER, reason)
+        else:
+            forget_destination_of(connection, job.id, SENDER)
 
-    def _wanted(self, job: Job) -> tuple[Dialect, ...]:
+    def _dialects(self, connection: Connection, job: Job) -> dict[str, Dialect]:
+        """What each destination of a job takes."""
+        sender = sender_of(connection, job.series_id)
+        names = resolved(self._destinations(job), sender, self.settings.peers)
+        return build_dialects(self.settings, names)
+
+    def _wanted(self, connection: Connection, job: Job) -> tuple[Dialect, ...]:
         """What is made; without destinations the usual, to be kept in the state folder."""
-        return tuple(self._dialects(job).values()) or (Dialect(form=build_form(self.settings)),)
+        return tuple(self._dialects(connection, job).values()) or (
+            Dialect(form=build_form(self.settings)),
+        )
 
     def _destinations(self, job: Job) -> tuple[str, ...]:
         """Where the job's route leads now, or led when the job was made."""
@@ -186,7 +213,7 @@ class Engine:
 
     def _fail(self, job: Job, report: JobReport, now: datetime) -> None:
         with self.ledger.write() as connection:
-            record_results(connection, job.id, report.results, self._dialects(job), now)
+            self._put_out(connection, job, report, now)
             fail_job(connection, job.id, report.failure, now)
         log.error(
             "job failed",

@@ -23,6 +23,9 @@ class NewJob:
     instance_names: tuple[str, ...]
     created_at: datetime
     failure: str = ""
+    held: str = ""
+    completeness: dict[str, Any] | None = None
+    is_stat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Job:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    completeness: dict[str, Any] | None
+    is_stat: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +62,15 @@ class JobLine:
     inputs: int
     results: int
     deliveries: int
+    sent: int
     delivered: int
     set_aside: int
     delivery_reason: str
 
 
 def create_job(connection: Connection, new: NewJob) -> int:
-    """Create a job with its inputs; queued, or failed where a failure is given."""
+    """Create a job with its inputs: queued, or failed or held where a reason is given for it."""
+    state = JobState.HELD if new.held else JobState.QUEUED
     job_id = connection.execute(
         insert(job)
         .values(
@@ -72,8 +79,10 @@ def create_job(connection: Connection, new: NewJob) -> int:
             route=new.route,
             pipeline=new.pipeline,
             destinations=list(new.destinations),
-            state=JobState.FAILED if new.failure else JobState.QUEUED,
-            reason=new.failure,
+            state=JobState.FAILED if new.failure else state,
+            reason=new.failure or new.held,
+            completeness=new.completeness,
+            is_stat=new.is_stat,
             created_at=new.created_at,
             finished_at=new.created_at if new.failure else None,
         )
@@ -86,10 +95,45 @@ def create_job(connection: Connection, new: NewJob) -> int:
     return int(job_id)
 
 
+def has_run_on(connection: Connection, new: NewJob) -> bool:
+    """Whether the route's last job with this pipeline was created for exactly these instances."""
+    latest = connection.scalar(
+        select(job.c.id)
+        .where(
+            job.c.series_id == new.series_id,
+            job.c.route == new.route,
+            job.c.pipeline == new.pipeline,
+        )
+        .order_by(job.c.revision.desc())
+        .limit(1)
+    )
+    return latest is not None and input_names(connection, latest) == sorted(new.instance_names)
+
+
+def supersede_held(connection: Connection, series_id: int, revision: int, now: datetime) -> None:
+    """Take off the held jobs of a series' earlier revisions: the later one has all they have."""
+    connection.execute(
+        update(job)
+        .where(
+            job.c.series_id == series_id,
+            job.c.revision < revision,
+            job.c.state == JobState.HELD,
+        )
+        .values(
+            state=JobState.FAILED,
+            reason=f"Superseded by revision {revision} of the series while it was held.",
+            finished_at=now,
+        )
+    )
+
+
 def queued_jobs(connection: Connection, limit: int) -> list[Job]:
-    """The jobs to run next, oldest first."""
+    """The jobs to run next: STAT ones first, then the oldest."""
     rows = connection.execute(
-        select(job).where(job.c.state == JobState.QUEUED).order_by(job.c.id).limit(limit)
+        select(job)
+        .where(job.c.state == JobState.QUEUED)
+        .order_by(job.c.is_stat.desc(), job.c.id)
+        .limit(limit)
     )
     return [_to_job(row) for row in rows]
 
@@ -209,14 +253,16 @@ def requeue(connection: Connection, job_id: int) -> None:
     )
 
 
-def job_lines(connection: Connection) -> list[JobLine]:
-    """Every job for a list, oldest first."""
+def job_lines(connection: Connection, series_id: int | None = None) -> list[JobLine]:
+    """Every job for a list, or every one of a series, oldest first."""
+    wanted = () if series_id is None else (job.c.series_id == series_id,)
     inputs = _count_by_job(job_input.c.job_id, "inputs")
     results = _count_by_job(result.c.job_id, "results")
     deliveries = (
         select(
             delivery.c.job_id,
             func.count().label("deliveries"),
+            _count_where(delivery.c.state == DeliveryState.SENT).label("sent"),
             _count_where(delivery.c.state == DeliveryState.DELIVERED).label("delivered"),
             _count_where(delivery.c.state == DeliveryState.SET_ASIDE).label("set_aside"),
             func.max(
@@ -234,6 +280,7 @@ def job_lines(connection: Connection) -> list[JobLine]:
             func.coalesce(inputs.c.inputs, 0).label("inputs"),
             func.coalesce(results.c.results, 0).label("results"),
             func.coalesce(deliveries.c.deliveries, 0).label("deliveries"),
+            func.coalesce(deliveries.c.sent, 0).label("sent"),
             func.coalesce(deliveries.c.delivered, 0).label("delivered"),
             func.coalesce(deliveries.c.set_aside, 0).label("set_aside"),
             func.coalesce(deliveries.c.delivery_reason, "").label("delivery_reason"),
@@ -242,6 +289,7 @@ def job_lines(connection: Connection) -> list[JobLine]:
         .outerjoin(inputs, inputs.c.job_id == job.c.id)
         .outerjoin(results, results.c.job_id == job.c.id)
         .outerjoin(deliveries, deliveries.c.job_id == job.c.id)
+        .where(*wanted)
         .order_by(job.c.id)
     )
     extra = [name for name in JobLine.__dataclass_fields__ if name != "job"]

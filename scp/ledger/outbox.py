@@ -1,15 +1,20 @@
 """Results and their deliveries in the ledger: the outbox."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from pipeline.products import Dialect, Product
 from scp.ledger.schema import delivery, result
 from scp.ledger.states import DeliveryState
+
+_UNFINISHED = (DeliveryState.PENDING, DeliveryState.SENT)
+_DELIVERY_OF_RESULT = delivery.join(
+    result, result.c.sop_instance_uid == delivery.c.sop_instance_uid
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,7 @@ def _put(
         "attempts": 0,
         "next_attempt_at": now,
         "created_at": now,
+        "sent_at": None,
         "reason": "",
     }
     if state is None:
@@ -118,10 +124,36 @@ def _put(
         connection.execute(update(delivery).where(*here).values(fresh))
 
 
-def due_deliveries(
-    connection: Connection, destination: str, now: datetime, limit: int
+def count_due(
+    connection: Connection, destination: str, now: datetime, classes: Collection[str] = ()
+) -> int:
+    """How many results a destination should be sent now, and nobody is sending.
+
+    Parameters
+    ----------
+    classes
+        Their SOP Classes; all where there are none.
+    """
+    return connection.execute(
+        select(func.count())
+        .select_from(_DELIVERY_OF_RESULT)
+        .where(*_is_due(destination, now, classes))
+    ).scalar_one()
+
+
+def claim_due(
+    connection: Connection,
+    destination: str,
+    now: datetime,
+    until: datetime,
+    limit: int,
+    *,
+    classes: Collection[str] = (),
 ) -> list[Delivery]:
-    """What a destination should be sent now, oldest job first."""
+    """Take on what a destination should be sent now, oldest job first.
+
+    Until a time no other courier is given the same.
+    """
     rows = connection.execute(
         select(
             delivery.c.id,
@@ -132,24 +164,57 @@ def due_deliveries(
             result.c.sop_class_uid,
             result.c.file,
         )
-        .join(result, result.c.sop_instance_uid == delivery.c.sop_instance_uid)
-        .where(
-            delivery.c.destination == destination,
-            delivery.c.state == DeliveryState.PENDING,
-            delivery.c.next_attempt_at <= now,
-        )
+        .select_from(_DELIVERY_OF_RESULT)
+        .where(*_is_due(destination, now, classes))
         .order_by(delivery.c.id)
         .limit(limit)
+        .with_for_update(of=delivery, skip_locked=True)
     )
-    return [Delivery(*row) for row in rows]
+    claimed = [Delivery(*row) for row in rows]
+    extend_claims(connection, [item.id for item in claimed], until)
+    return claimed
+
+
+def extend_claims(connection: Connection, delivery_ids: Sequence[int], until: datetime) -> None:
+    """Keep what was taken on until a later time."""
+    _change_pending(connection, delivery_ids, claimed_until=until)
+
+
+def give_back(connection: Connection, delivery_ids: Sequence[int]) -> None:
+    """Leave it to any courier to send what was taken on."""
+    _change_pending(connection, delivery_ids, claimed_until=None)
+
+
+def give_all_back(connection: Connection) -> None:
+    """Free what the couriers of a node that has ended were sending."""
+    connection.execute(
+        update(delivery).where(delivery.c.claimed_until.is_not(None)).values(claimed_until=None)
+    )
 
 
 def mark_delivered(connection: Connection, delivery_id: int, status: int, now: datetime) -> None:
     """Record that the destination answered that it has the instance."""
-    connection.execute(
-        update(delivery)
-        .where(delivery.c.id == delivery_id)
-        .values(state=DeliveryState.DELIVERED, status=status, delivered_at=now, reason="")
+    _settle(
+        connection,
+        [delivery_id],
+        state=DeliveryState.DELIVERED,
+        status=status,
+        sent_at=now,
+        delivered_at=now,
+        reason="",
+    )
+
+
+def mark_sent(connection: Connection, delivery_id: int, status: int, now: datetime) -> None:
+    """Record that the destination answered that it has the instance, and has yet to prove it."""
+    _settle(
+        connection,
+        [delivery_id],
+        state=DeliveryState.SENT,
+        status=status,
+        sent_at=now,
+        next_attempt_at=now,
+        reason="",
     )
 
 
@@ -161,15 +226,13 @@ def postpone(
     status: int | None = None,
 ) -> None:
     """Record a failed attempt that will be repeated."""
-    connection.execute(
-        update(delivery)
-        .where(delivery.c.id.in_(delivery_ids))
-        .values(
-            attempts=delivery.c.attempts + 1,
-            next_attempt_at=next_attempt_at,
-            reason=reason,
-            status=status,
-        )
+    _settle(
+        connection,
+        delivery_ids,
+        attempts=delivery.c.attempts + 1,
+        next_attempt_at=next_attempt_at,
+        reason=reason,
+        status=status,
     )
 
 
@@ -177,14 +240,34 @@ def set_aside(
     connection: Connection, delivery_ids: Sequence[int], reason: str, status: int | None = None
 ) -> None:
     """Give up on deliveries until a person asks again with ``hounsfield retry``."""
+    _settle(
+        connection,
+        delivery_ids,
+        state=DeliveryState.SET_ASIDE,
+        attempts=delivery.c.attempts + 1,
+        reason=reason,
+        status=status,
+    )
+
+
+def set_aside_destination_of(
+    connection: Connection, job_id: int, destination: str, reason: str
+) -> None:
+    """Give up on what a job has for one destination, until a person asks again."""
     connection.execute(
         update(delivery)
-        .where(delivery.c.id.in_(delivery_ids))
-        .values(
-            state=DeliveryState.SET_ASIDE,
-            attempts=delivery.c.attempts + 1,
-            reason=reason,
-            status=status,
+        .where(delivery.c.job_id == job_id, delivery.c.destination == destination)
+        .values(state=DeliveryState.SET_ASIDE, reason=reason)
+    )
+
+
+def forget_destination_of(connection: Connection, job_id: int, destination: str) -> None:
+    """Remove what a job had set aside for a destination that it does not have any more."""
+    connection.execute(
+        delete(delivery).where(
+            delivery.c.job_id == job_id,
+            delivery.c.destination == destination,
+            delivery.c.state == DeliveryState.SET_ASIDE,
         )
     )
 
@@ -193,17 +276,39 @@ def set_aside_destination(connection: Connection, destination: str, reason: str)
     """Give up on everything that waits for a destination, until a person asks again."""
     connection.execute(
         update(delivery)
-        .where(delivery.c.destination == destination, delivery.c.state == DeliveryState.PENDING)
+        .where(delivery.c.destination == destination, delivery.c.state.in_(_UNFINISHED))
         .values(state=DeliveryState.SET_ASIDE, reason=reason)
     )
 
 
-def pending_destinations(connection: Connection) -> set[str]:
-    """The destinations that something waits for."""
+def unfinished_destinations(connection: Connection) -> set[str]:
+    """The destinations that something waits for, or that have yet to prove that they have it."""
     return set(
         connection.scalars(
-            select(delivery.c.destination)
-            .where(delivery.c.state == DeliveryState.PENDING)
-            .distinct()
+            select(delivery.c.destination).where(delivery.c.state.in_(_UNFINISHED)).distinct()
         )
+    )
+
+
+def _is_due(destination: str, now: datetime, classes: Collection[str]) -> tuple[Any, ...]:
+    of_classes = [result.c.sop_class_uid.in_(classes)] if classes else []
+    return (
+        *of_classes,
+        delivery.c.destination == destination,
+        delivery.c.state == DeliveryState.PENDING,
+        delivery.c.next_attempt_at <= now,
+        or_(delivery.c.claimed_until.is_(None), delivery.c.claimed_until <= now),
+    )
+
+
+def _settle(connection: Connection, delivery_ids: Sequence[int], **values: Any) -> None:
+    _change_pending(connection, delivery_ids, claimed_until=None, **values)
+
+
+def _change_pending(connection: Connection, delivery_ids: Sequence[int], **values: Any) -> None:
+    """Change what is not ended yet: a courier that comes too late changes nothing."""
+    connection.execute(
+        update(delivery)
+        .where(delivery.c.id.in_(delivery_ids), delivery.c.state == DeliveryState.PENDING)
+        .values(values)
     )

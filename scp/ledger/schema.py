@@ -6,6 +6,7 @@ from enum import StrEnum
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -19,9 +20,16 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 
-from scp.ledger.states import CommitmentState, DeliveryState, JobState, SeriesState
+from scp.ledger.states import (
+    AssociationEnd,
+    CommitmentState,
+    DeliveryState,
+    JobState,
+    SeriesState,
+)
 
 UID = String(64)
 AE_TITLE = String(16)
@@ -73,6 +81,8 @@ series = Table(
     Column("revision", Integer, nullable=False),
     Column("first_received_at", UtcDateTime, nullable=False),
     Column("last_received_at", UtcDateTime, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=True),
+    Column("on_hold", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("series_instance_uid", "called_ae_title"),
     Index(None, "state", "last_received_at"),
 )
@@ -87,6 +97,31 @@ instance = Table(
     Column("transfer_syntax_uid", UID, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
+    Column("association_id", String(32), nullable=True),
+)
+
+association = Table(
+    "association",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("calling_ae_title", AE_TITLE, nullable=False),
+    Column("called_ae_title", AE_TITLE, nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("receiver", Integer, nullable=False),
+    Column("began_at", UtcDateTime, nullable=False),
+    Column("end", _state(AssociationEnd), nullable=True),
+    Column("ended_at", UtcDateTime, nullable=True),
+    Index(None, "end", "calling_ae_title"),
+)
+
+transmission = Table(
+    "transmission",
+    metadata,
+    Column("series_id", ForeignKey("series.id"), primary_key=True),
+    Column("association_id", ForeignKey("association.id"), primary_key=True),
+    Column("instances", Integer, nullable=False),
+    Column("first_at", UtcDateTime, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False),
 )
 
 job = Table(
@@ -105,6 +140,8 @@ job = Table(
     Column("settings_digest", String(64), nullable=True),
     Column("content_time", UtcDateTime, nullable=True),
     Column("volumes", JSON, nullable=True),
+    Column("completeness", JSON(none_as_null=True), nullable=True),
+    Column("is_stat", Boolean, nullable=False, server_default=false()),
     Column("created_at", UtcDateTime, nullable=False),
     Column("started_at", UtcDateTime, nullable=True),
     Column("finished_at", UtcDateTime, nullable=True),
@@ -142,11 +179,21 @@ delivery = Table(
     Column("attempts", Integer, nullable=False, default=0),
     Column("next_attempt_at", UtcDateTime, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("sent_at", UtcDateTime, nullable=True),
     Column("delivered_at", UtcDateTime, nullable=True),
+    Column("claimed_until", UtcDateTime, nullable=True),
     Column("status", Integer, nullable=True),
     Column("reason", Text, nullable=False, default=""),
     UniqueConstraint("sop_instance_uid", "destination"),
     Index(None, "destination", "state", "next_attempt_at"),
+)
+
+proof_request = Table(
+    "proof_request",
+    metadata,
+    Column("transaction_uid", UID, primary_key=True),
+    Column("destination", String(64), nullable=False),
+    Column("asked_at", UtcDateTime, nullable=False),
 )
 
 rejection = Table(

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, insert, select, update
 
+from scp.ledger.associations import SendingAssociation, Share, record_shares
 from scp.ledger.schema import instance, result, series
 from scp.ledger.states import SeriesState
 
@@ -26,6 +27,7 @@ class ReceivedInstance:
     called_ae_title: str
     size_bytes: int
     received_at: datetime
+    association: SendingAssociation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,13 @@ class Series:
     revision: int
     first_received_at: datetime
     last_received_at: datetime
+    opened_at: datetime | None = None
+    on_hold: bool = False
+
+    @property
+    def revision_began_at(self) -> datetime:
+        """When the first instance of the present revision came."""
+        return self.opened_at or self.first_received_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,7 @@ class IndexedInstance:
     name: str
     sop_instance_uid: str
     sop_class_uid: str
+    association_id: str | None = None
 
 
 def index_instances(connection: Connection, received: Sequence[ReceivedInstance]) -> int:
@@ -69,10 +79,27 @@ def index_instances(connection: Connection, received: Sequence[ReceivedInstance]
     for item in received:
         if item.name in known:
             _note_sign_of_life(connection, item)
+            _adopt(connection, item)
     rows = [row for items in _by_series(fresh.values()) for row in _rows(connection, items)]
     if rows:
         connection.execute(insert(instance), rows)
+    record_shares(connection, _shares(connection, received))
     return len(fresh)
+
+
+def _shares(
+    connection: Connection, received: Sequence[ReceivedInstance]
+) -> dict[tuple[int, SendingAssociation], Share]:
+    """What each association brought of each series."""
+    shares: dict[tuple[int, SendingAssociation], Share] = {}
+    for items in _by_series(received):
+        known = _find_series(connection, items[0])
+        for item in items:
+            if item.association is not None and known is not None:
+                key = (known.id, item.association)
+                share = Share(1, item.received_at, item.received_at)
+                shares[key] = shares[key] + share if key in shares else share
+    return shares
 
 
 def _by_series(items: Iterable[ReceivedInstance]) -> list[list[ReceivedInstance]]:
@@ -97,6 +124,7 @@ def _rows(connection: Connection, items: Sequence[ReceivedInstance]) -> list[dic
             "transfer_syntax_uid": item.transfer_syntax_uid,
             "size_bytes": item.size_bytes,
             "received_at": item.received_at,
+            "association_id": item.association.id if item.association else None,
         }
         for item in items
     ]
@@ -118,12 +146,7 @@ def _note_sign_of_life(connection: Connection, item: ReceivedInstance) -> None:
 
 def _touch_series(connection: Connection, item: ReceivedInstance) -> int:
     """The series' id, the series created or opened again where needed."""
-    row = connection.execute(
-        select(series.c.id, series.c.state, series.c.last_received_at).where(
-            series.c.series_instance_uid == item.series_instance_uid,
-            series.c.called_ae_title == item.called_ae_title,
-        )
-    ).one_or_none()
+    row = _find_series(connection, item)
     if row is None:
         return _insert_series(connection, item)
     changes: dict[str, Any] = {"last_received_at": max(row.last_received_at, item.received_at)}
@@ -132,9 +155,29 @@ def _touch_series(connection: Connection, item: ReceivedInstance) -> int:
             "state": SeriesState.RECEIVING,
             "reason": "",
             "revision": series.c.revision + 1,
+            "opened_at": item.received_at,
         }
     connection.execute(update(series).where(series.c.id == row.id).values(changes))
     return int(row.id)
+
+
+def _adopt(connection: Connection, item: ReceivedInstance) -> None:
+    """An instance that was found again in the spool, and is sent again, has an association now."""
+    if item.association is not None:
+        connection.execute(
+            update(instance)
+            .where(instance.c.name == item.name, instance.c.association_id.is_(None))
+            .values(association_id=item.association.id)
+        )
+
+
+def _find_series(connection: Connection, item: ReceivedInstance) -> Row[Any, Any, Any] | None:
+    return connection.execute(
+        select(series.c.id, series.c.state, series.c.last_received_at).where(
+            series.c.series_instance_uid == item.series_instance_uid,
+            series.c.called_ae_title == item.called_ae_title,
+        )
+    ).one_or_none()
 
 
 def _insert_series(connection: Connection, item: ReceivedInstance) -> int:
@@ -151,6 +194,7 @@ def _insert_series(connection: Connection, item: ReceivedInstance) -> int:
             revision=1,
             first_received_at=item.received_at,
             last_received_at=item.received_at,
+            opened_at=item.received_at,
         )
         .returning(series.c.id)
     )
@@ -182,6 +226,16 @@ def all_series(connection: Connection) -> list[tuple[Series, int]]:
     return [(_to_series(row), int(row[-1])) for row in rows]
 
 
+def find_series(connection: Connection, series_instance_uid: str) -> list[Series]:
+    """The series of this UID: one for each AE title that it was sent to."""
+    rows = connection.execute(
+        select(series)
+        .where(series.c.series_instance_uid == series_instance_uid)
+        .order_by(series.c.id)
+    )
+    return [_to_series(row) for row in rows]
+
+
 def _to_series(row: Row[Any]) -> Series:
     return Series(*(getattr(row, name) for name in Series.__dataclass_fields__))
 
@@ -189,11 +243,11 @@ def _to_series(row: Row[Any]) -> Series:
 def instances_of(connection: Connection, series_id: int) -> list[IndexedInstance]:
     """The instances of a series in the order they came."""
     rows = connection.execute(
-        select(instance.c.name, instance.c.sop_instance_uid, instance.c.sop_class_uid)
+        select(*(instance.c[name] for name in IndexedInstance.__dataclass_fields__))
         .where(instance.c.series_id == series_id)
         .order_by(instance.c.received_at, instance.c.name)
     )
-    return [IndexedInstance(row.name, row.sop_instance_uid, row.sop_class_uid) for row in rows]
+    return [IndexedInstance(*row) for row in rows]
 
 
 def known_names(connection: Connection, names: Sequence[str]) -> set[str]:
@@ -211,6 +265,14 @@ def is_own_result(connection: Connection, series_instance_uid: str) -> bool:
         ).first()
         is not None
     )
+
+
+def sender_of(connection: Connection, series_id: int) -> str:
+    """The calling AE title that the first instance of a series came from."""
+    title: str = connection.execute(
+        select(series.c.calling_ae_title).where(series.c.id == series_id)
+    ).scalar_one()
+    return title
 
 
 def conclude_series(

@@ -158,7 +158,7 @@ class Admission:
     def _sends_from(self, peer: Peer, address: IPv4Address | IPv6Address) -> bool:
         if peer.addresses is not None:
             return any(address in network for network in peer.addresses)
-        host = _address(peer.host)
+        host = _address(peer.host or "")
         return not self.only_peers or host is None or host == address
 
 

@@ -1,10 +1,14 @@
 """One association, served by one thread: it waits for bytes and acts on them, and else sleeps."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import Semaphore
 from typing import Any, cast
+from uuid import uuid4
 
 import structlog
 from pynetdicom import evt
@@ -14,6 +18,8 @@ from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pynetdicom.presentation import PresentationContext
 
 from config import LimitSettings
+from scp.ledger import AssociationEnd
+from scp.ledger.associations import EndedAssociation, SendingAssociation
 from scp.receive.admission import Caller, Rejection
 from scp.receive.command import StoreCommand, store_response
 from scp.receive.commitment import CommitmentDesk
@@ -33,6 +39,7 @@ from scp.tls import PeerCertificate
 
 _MIB = 2**20
 _LINGER_S = 1.0
+_MOST_LINGERING = 64
 _ABORT_S = 1.0
 _UNHEARD_S = 5.0
 _PAUSE_S = 0.02
@@ -51,6 +58,7 @@ class Service:
     limits: LimitSettings
     tls: TlsContexts | None
     commitments: CommitmentDesk | None = None
+    lingering: Semaphore = field(default_factory=lambda: Semaphore(_MOST_LINGERING))
 
 
 class ReceivingAssociation(Association):
@@ -87,6 +95,7 @@ class ReceivingAssociation(Association):
         )
         self.reports = CommitmentReports(self, service.commitments)
         self._accepted_at = time.monotonic()
+        self._sending: SendingAssociation | None = None
         self._peer: PeerSocket
         self._inbox: Inbox
 
@@ -133,18 +142,31 @@ class ReceivingAssociation(Association):
     def begin_store(self, context_id: int, command: StoreCommand) -> "_AnsweredStore":
         """Begin a C-STORE request whose command set is complete."""
         context = self.accepted_context(context_id)
-        requested = cast("A_ASSOCIATE", self.requestor.primitive)
+        sender = self._sending = self._sending or self._identify()
         request = StoreRequest(
             reception=Reception(
                 sop_class_uid=command.sop_class_uid,
                 sop_instance_uid=command.sop_instance_uid,
                 transfer_syntax_uid=str(context.transfer_syntax[0]),
-                calling_ae_title=str(requested.calling_ae_title).strip(),
-                called_ae_title=str(requested.called_ae_title).strip(),
+                calling_ae_title=sender.calling_ae_title,
+                called_ae_title=sender.called_ae_title,
             ),
             context_sop_class_uid=str(context.abstract_syntax),
+            association=sender,
         )
         return _AnsweredStore(self, context_id, command, self._service.store.begin(request))
+
+    def _identify(self) -> SendingAssociation:
+        """Name this association for the ledger, now that it brings instances."""
+        requested = cast("A_ASSOCIATE", self.requestor.primitive)
+        return SendingAssociation(
+            id=uuid4().hex,
+            calling_ae_title=str(requested.calling_ae_title).strip(),
+            called_ae_title=str(requested.called_ae_title).strip(),
+            address=self.address,
+            receiver=os.getpid(),
+            began_at=datetime.now(UTC),
+        )
 
     def accepted_context(self, context_id: int) -> PresentationContext:
         """The presentation context of an id.
@@ -270,16 +292,18 @@ class ReceivingAssociation(Association):
         """Whether the peer has asked for the end: answered here."""
         if self.acse.is_release_requested():
             self._slot.free()  # before the peer is told, and comes again
+            self._tell_end(AssociationEnd.RELEASED)
             self.acse.send_release(is_response=True)
             self.is_released, self.is_established = True, False
             evt.trigger(self, evt.EVT_RELEASED, {})
         elif self.acse.is_aborted():
             self.dul.receive_pdu(wait=False)
-            self._note_abort()
+            self._note_abort(AssociationEnd.ABORTED)
         return not self.is_established
 
-    def _note_abort(self) -> None:
+    def _note_abort(self, end: AssociationEnd) -> None:
         self.is_aborted, self.is_established = True, False
+        self._tell_end(end)
         evt.trigger(self, evt.EVT_ABORTED, {})
 
     def _lose(self) -> None:
@@ -287,7 +311,14 @@ class ReceivingAssociation(Association):
         self._peer.close()
         self.dul.act()
         if self.is_established:
-            self._note_abort()
+            self._note_abort(AssociationEnd.LOST)
+
+    def _tell_end(self, end: AssociationEnd) -> None:
+        """Have the first end recorded of an association that brought instances."""
+        if self._sending is not None:
+            ended = EndedAssociation(self._sending.id, end, datetime.now(UTC))
+            self._service.store.end(ended)
+            self._sending = None
 
     def _give_up(self, why: str, setting: str, reason: AbortReason) -> None:
         """Abort: the peer is too slow, or breaks the protocol or a limit."""
@@ -297,7 +328,7 @@ class ReceivingAssociation(Association):
         self._slot.free()
         with suppress(OSError):
             self._peer.send_until(abort_pdu(reason), time.monotonic() + _ABORT_S)
-        self._note_abort()
+        self._note_abort(AssociationEnd.ABORTED)
         if self.dul.state_machine.current_state != _IDLE:
             self.dul.state_machine.transition(_WAITING_FOR_CLOSE)
 
@@ -307,11 +338,19 @@ class ReceivingAssociation(Association):
         self.is_established = False
         self._messages.discard()
         self._slot.free()
-        with suppress(OSError):
-            self._peer.linger(_LINGER_S)
+        self._tell_end(AssociationEnd.LOST)
+        self._part()
         with suppress(Exception):  # a handler's, at the very end
             self.dul.act()
         self.reports.end()
+
+    def _part(self) -> None:
+        """Close, after a while for the peer to read; its slot is free, so few may take that."""
+        may_linger = self._service.lingering.acquire(blocking=False)
+        with suppress(OSError):
+            self._peer.linger(_LINGER_S if may_linger else 0.0)
+        if may_linger:
+            self._service.lingering.release()
 
 
 class _AnsweredStore:

@@ -72,6 +72,7 @@ def supported_contexts(*, with_commitment: bool = False) -> list[PresentationCon
         for sop_class in (*IMAGE_CLASSES, *OTHER_CLASSES)
     ]
     commitment = build_context(STORAGE_COMMITMENT, list(COMMITMENT_SYNTAXES))
+    commitment.scu_role = commitment.scp_role = True  # senders ask us, destinations report to us
     return [build_context(VERIFICATION), *([commitment] if with_commitment else []), *storage]
 
 

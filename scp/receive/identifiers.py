@@ -19,6 +19,9 @@ _UID_KEYWORDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesIns
 _TAGS = {keyword: int(Tag(keyword)) for keyword in (*_UID_KEYWORDS, "Modality")}
 _WANTED = frozenset(_TAGS.values())
 _LAST_TAG = max(_WANTED)
+HEAD_BYTES = 16384
+"""So much of a data set is glanced at; an instance that is found again is read in the same way."""
+
 # What pydicom raises on bytes that are no data set, a depth bomb of sequences included.
 PARSE_ERRORS = (
     ArithmeticError,

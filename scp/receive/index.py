@@ -11,6 +11,7 @@ from datetime import datetime
 import structlog
 
 from scp.ledger import Ledger, LedgerError
+from scp.ledger.associations import EndedAssociation, record_end
 from scp.ledger.series import ReceivedInstance, index_instances
 
 _BATCH = 500
@@ -19,6 +20,8 @@ _RETRY_S = 1.0
 _GATHER_S = 0.2
 
 log = structlog.get_logger()
+
+_Row = ReceivedInstance | EndedAssociation
 
 
 class IndexBacklogError(Exception):
@@ -86,7 +89,7 @@ class IndexWriter:
     def __init__(self, ledger: Ledger, backlog: Backlog) -> None:
         self._ledger = ledger
         self._backlog = backlog
-        self._rows: queue.SimpleQueue[ReceivedInstance | None] = queue.SimpleQueue()
+        self._rows: queue.SimpleQueue[_Row | None] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._write_batches, name="index", daemon=True)
 
@@ -105,6 +108,10 @@ class IndexWriter:
         self._backlog.add(row.received_at)
         self._rows.put(row)
 
+    def end(self, ended: EndedAssociation) -> None:
+        """Hand over how an association ended that brought instances; never waits."""
+        self._rows.put(ended)
+
     def close(self, timeout_s: float) -> None:
         """Write what waits, then stop; what is left after the timeout the next start finds."""
         self._closing.set()
@@ -117,9 +124,9 @@ class IndexWriter:
                 if self._closing.wait(_RETRY_S):
                     log.error("index rows left for the next start", rows=len(batch))
                     return
-            self._backlog.remove(len(batch))
+            self._backlog.remove(sum(isinstance(row, ReceivedInstance) for row in batch))
 
-    def _batches(self) -> Iterator[list[ReceivedInstance]]:
+    def _batches(self) -> Iterator[list[_Row]]:
         """Batches of what waits, until the mark of the end.
 
         A transaction costs as much as receiving an instance: rows are gathered before each.
@@ -134,10 +141,15 @@ class IndexWriter:
             if row is None:
                 return
 
-    def _written(self, batch: list[ReceivedInstance]) -> bool:
+    def _written(self, batch: list[_Row]) -> bool:
         try:
             with self._ledger.write() as connection:
-                index_instances(connection, batch)
+                index_instances(
+                    connection, [row for row in batch if isinstance(row, ReceivedInstance)]
+                )
+                for row in batch:
+                    if isinstance(row, EndedAssociation):
+                        record_end(connection, row)
         except LedgerError as error:
             log.warning("index not written, tried again", rows=len(batch), reason=str(error))
             return False

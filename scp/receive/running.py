@@ -10,13 +10,18 @@ import threading
 from contextlib import suppress
 from ctypes import c_double
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from multiprocessing import reduction
 from multiprocessing.connection import Connection
 from typing import Any
 
+from pynetdicom import evt
+
 from config import Settings
 from scp.ledger import Ledger
 from scp.log import configure_logging
+from scp.proof.docket import Docket
+from scp.proof.report import ReportDesk
 from scp.receive.commitment import CommitmentDesk
 from scp.receive.index import Backlog, IndexWriter
 from scp.receive.rejections import RejectionJournal
@@ -84,7 +89,7 @@ def receive_until_closed(
     index = IndexWriter(ledger, Backlog(backlog_since))
     journal = RejectionJournal(ledger)
     try:
-        receiver = _receiver(task, index, journal, CommitmentDesk(ledger))
+        receiver = _receiver(task, index, journal, ledger)
     except TlsFilesError as error:
         line.send(str(error))
         return
@@ -106,7 +111,7 @@ def receive_until_closed(
 
 
 def _receiver(
-    task: Task, index: IndexWriter, journal: RejectionJournal, commitments: CommitmentDesk
+    task: Task, index: IndexWriter, journal: RejectionJournal, ledger: Ledger
 ) -> Receiver:
     """The receiver on its spool.
 
@@ -126,7 +131,15 @@ def _receiver(
     )
     slots = Slots(task.slots, task.row, limits)
     store = StoreHandler(spool, index)
-    return Receiver(task.settings, store, journal=journal, slots=slots, commitments=commitments)
+    reports = ReportDesk(Docket(ledger, task.settings.delivery, lambda: datetime.now(UTC)))
+    return Receiver(
+        task.settings,
+        store,
+        journal=journal,
+        slots=slots,
+        handlers=[(evt.EVT_N_EVENT_REPORT, reports)],
+        commitments=CommitmentDesk(ledger),
+    )
 
 
 def _save_memory() -> None:

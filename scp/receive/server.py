@@ -182,9 +182,14 @@ class Receiver:
         self._entity = _application_entity(settings, is_plain=self._is_plain)
         if commitments is not None:
             handlers = [*handlers, (evt.EVT_N_ACTION, commitments)]
-        self._entity.supported_contexts = supported_contexts(
-            with_commitment=any(handler[0] is evt.EVT_N_ACTION for handler in handlers)
-        )
+        offers_commitment = any(handler[0] is evt.EVT_N_ACTION for handler in handlers)
+        for each in supported_contexts(with_commitment=offers_commitment):
+            self._entity.add_supported_context(
+                str(each.abstract_syntax),
+                each.transfer_syntax,
+                scu_role=each.scu_role,
+                scp_role=each.scp_role,
+            )
         self._commitments = commitments
         self._store = store
         self._handlers = handlers

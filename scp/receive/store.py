@@ -1,7 +1,7 @@
 """C-STORE: check what was sent, make it durable, then say so."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from threading import Lock
 from typing import Protocol, cast
@@ -12,10 +12,12 @@ from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 
+from scp.ledger.associations import EndedAssociation, SendingAssociation
 from scp.ledger.series import ReceivedInstance
 from scp.receive.contexts import is_stored
 from scp.receive.declared import declares_absurd_size, is_nested_too_deep
 from scp.receive.identifiers import (
+    HEAD_BYTES,
     Identifiers,
     UnusableDataSetError,
     glance,
@@ -33,8 +35,6 @@ from scp.spool import (
 )
 from scp.status import Status
 
-_HEAD_BYTES = 16384
-
 log = structlog.get_logger()
 
 Piece = bytes | bytearray | memoryview
@@ -45,6 +45,9 @@ class Index(Protocol):
 
     def add(self, row: ReceivedInstance) -> None:
         """Take one row over."""
+
+    def end(self, ended: EndedAssociation) -> None:
+        """Take over how an association ended."""
 
 
 class RefusedError(Exception):
@@ -66,10 +69,13 @@ class StoreRequest:
         How it came, and which instance the command says it is.
     context_sop_class_uid
         The abstract syntax of its presentation context.
+    association
+        What it came over, where that is known.
     """
 
     reception: Reception
     context_sop_class_uid: str
+    association: SendingAssociation | None = None
 
     @classmethod
     def from_event(cls, event: Event) -> "StoreRequest":
@@ -171,8 +177,12 @@ class StoreHandler:
         except SpoolError as error:
             raise self.refusal(error) from error
 
+    def end(self, ended: EndedAssociation) -> None:
+        """An association that brought instances has ended."""
+        self._index.end(ended)
+
     def keep(
-        self, reception: Reception, identifiers: Identifiers, incoming: IncomingInstance
+        self, request: StoreRequest, identifiers: Identifiers, incoming: IncomingInstance
     ) -> SpooledInstance:
         """Make an instance durable and announce it.
 
@@ -183,7 +193,8 @@ class StoreHandler:
         """
         try:
             spooled = incoming.commit()
-            self._index.add(index_row(reception, identifiers, spooled))
+            row = index_row(request.reception, identifiers, spooled)
+            self._index.add(replace(row, association=request.association))
         except (SpoolError, IndexBacklogError) as error:
             raise self.refusal(error) from error
         self._shortage.ends()
@@ -240,7 +251,7 @@ class IncomingStore:
             self._incoming.write(pieces)
         except SpoolError as error:
             self._refuse(self._handler.refusal(error))
-        if len(self._head) < _HEAD_BYTES:
+        if len(self._head) < HEAD_BYTES:
             self._keep_head(pieces)
 
     def finish(self) -> SpooledInstance:
@@ -254,7 +265,7 @@ class IncomingStore:
         try:
             if self._incoming is not None:
                 identifiers = self._checked(self._incoming)
-                return self._handler.keep(self._request.reception, identifiers, self._incoming)
+                return self._handler.keep(self._request, identifiers, self._incoming)
         except RefusedError as refused:
             self._refused = refused
         finally:
@@ -274,10 +285,10 @@ class IncomingStore:
     def _keep_head(self, pieces: Sequence[Piece]) -> None:
         """Keep the first bytes, and look at them while the rest is still on its way."""
         for piece in pieces:
-            if (room := _HEAD_BYTES - len(self._head)) <= 0:
+            if (room := HEAD_BYTES - len(self._head)) <= 0:
                 break
             self._head += piece[:room]
-        if len(self._head) == _HEAD_BYTES:
+        if len(self._head) == HEAD_BYTES:
             self._look()
 
     def _look(self) -> None:
@@ -292,7 +303,7 @@ class IncomingStore:
 
     def _checked(self, incoming: IncomingInstance) -> Identifiers:
         """The data set's identifiers, agreed with the command."""
-        if len(self._head) < _HEAD_BYTES:
+        if len(self._head) < HEAD_BYTES:
             self._look()
         if self._refused is not None:
             raise self._refused

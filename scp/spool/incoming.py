@@ -213,7 +213,7 @@ class IncomingInstance:
         try:
             ours = os.fstat(self._descriptor).st_size - self._size
             theirs = os.fstat(other).st_size - self._size
-            return all(
+            return theirs > 0 and all(
                 os.pread(self._descriptor, _COMPARED_BYTES, ours + begin)
                 == os.pread(other, _COMPARED_BYTES, theirs + begin)
                 for begin in range(0, self._size, _COMPARED_BYTES)

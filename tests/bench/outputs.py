@@ -30,7 +30,7 @@ from pipeline.algorithms.lung import LungParameters
 from pipeline.algorithms.lung import analyse as find_lungs
 from pipeline.algorithms.mip import SlidingMipParameters
 from pipeline.algorithms.mip import analyse as slide
-from pipeline.encode import EncodedLabelMap, ResultContext, encode, encode_as, encode_measurements
+from pipeline.encode import EncodedLabelMap, ResultContext, encode_as, encode_measurements
 from pipeline.encode.part10 import part10_bytes, write_part10
 from pipeline.encode.picture import PictureContent, encode_picture
 from pipeline.findings import LabelMap, MeasurementGroup
@@ -39,6 +39,7 @@ from pipeline.phantom import chest_phantom, write_phantom
 from pipeline.products import Product
 from pipeline.volume import Volume, build_volume
 from tests.bench.report import Row, arguments, at_most, own_peak_mib, report
+from tests.support.encoding import encode
 
 _SLICES = 300
 _ROUNDS = 5

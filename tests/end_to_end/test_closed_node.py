@@ -10,12 +10,12 @@ import pytest
 
 from pipeline.phantom import chest_phantom, write_phantom
 from scp.certificates.make import MadeCertificates
-from scp.demo.watch import free_port
 from scp.ledger import Ledger
 from scp.ledger.rejections import all_rejections
 from scp.state_folder import StateFolder
 from tests.support.certificates import made_in, site_table
 from tests.support.node import AE_TITLE, NodeProcess, running
+from tests.support.ports import free_port
 from tests.support.tools import require
 from tests.support.waiting import wait_for
 

@@ -9,13 +9,13 @@ from pynetdicom.dimse_primitives import N_ACTION
 from pynetdicom.dsutils import encode
 
 from pipeline.phantom import chest_phantom, phantom_instances
-from scp.demo.watch import free_port
 from scp.ledger import Ledger
 from scp.ledger.commitments import all_commitments
 from scp.receive.contexts import STORAGE_COMMITMENT
 from scp.state_folder import StateFolder
 from tests.support.commitment import INSTANCE, SENDER, Sender, ask_on, request
 from tests.support.node import Destination, NodeProcess, running
+from tests.support.ports import free_port
 from tests.support.receivers import LoneReceiver, receiving
 from tests.support.sending import send
 from tests.support.waiting import wait_for

@@ -12,14 +12,19 @@ which happens to be legal is compared with what it really said.
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from scp.ledger import Ledger
+from scp.recover import index_unknown
+from scp.spool import Spool
+from scp.state_folder import StateFolder
 from scp.status import Status
 from tests.support.data_units import (
     C_STORE_RQ,
@@ -164,8 +169,11 @@ def explore(play: Callable[[Script], None], examples: int) -> None:
 @pytest.mark.parametrize(
     ("examples", "least"), [(10, 400), pytest.param(500, 20_000, marks=pytest.mark.slow)]
 )
-def test_damage_harms_nobody(node: NodeProcess, examples: int, least: int) -> None:
-    """The node stays up, memory flat, another sender undisturbed, each acknowledgement true."""
+def test_damage_harms_nobody(node: NodeProcess, tmp_path: Path, examples: int, least: int) -> None:
+    """The node stays up, memory flat, another sender undisturbed, each acknowledgement true.
+
+    Without its index all of it would be found again, however damaged.
+    """
     before = receivers_of(node)
     fuzzing = Fuzzing(node.port)
     with steady_sender(node.port) as stored:
@@ -181,8 +189,16 @@ def test_damage_harms_nobody(node: NodeProcess, examples: int, least: int) -> No
     assert other_files(node.state) == []
     wait_for("the index", lambda: indexed(node) == sum(kept.values()), 20.0)
     assert all(json.loads(line) for line in node.log_file.read_text().splitlines())
+    assert found_again(node, tmp_path) == sum(kept.values())
 
 
 def indexed(node: NodeProcess) -> int:
     """How many instances the ledger has."""
     return sum(series["instances"] for series in node.jobs()["series"])
+
+
+def found_again(node: NodeProcess, folder: Path) -> int:
+    """How many instances of the spool go into a ledger that knows none."""
+    with closing(Ledger(folder / "anew.sqlite")) as ledger:
+        ledger.migrate()
+        return index_unknown(Spool(StateFolder(node.state).spool), ledger)

@@ -149,6 +149,20 @@ def test_idle_connections_of_one_address_do_not_shut_out_others(receiver: LoneRe
     wait_for("the address to be free again", lambda: _is_accepted(receiver, "127.0.0.66"), 2.0)
 
 
+def test_connections_that_stay_after_their_end_are_few(receiver: LoneReceiver) -> None:
+    """Whoever is aborted and does not close has no slot any more: no threads without end."""
+    before = receiver.use
+    with ExitStack() as stack:
+        for _ in range(300):
+            rude = UpperLayerAssociation(receiver.port, source="127.0.0.67")
+            stack.enter_context(rude)
+            with suppress(AssociationEndedError):
+                rude.send(pdu(0xFF))
+                rude.read_pdu()
+        assert receiver.use.threads - before.threads < 100
+        check_others_are_served(receiver)
+
+
 def _is_accepted(receiver: LoneReceiver, source: str) -> bool:
     with UpperLayerAssociation(receiver.port, source=source) as association:
         try:

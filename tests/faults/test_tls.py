@@ -12,10 +12,10 @@ import pytest
 
 from config import LimitSettings, TlsSettings
 from scp.certificates.make import MadeCertificates, make_certificates
-from scp.demo.watch import free_port
 from tests.support.data_units import (
     associate_request,
 )
+from tests.support.ports import free_port
 from tests.support.raw_instances import raw_instance, store
 from tests.support.receivers import LoneReceiver, receiving
 from tests.support.spooled import stored_digests

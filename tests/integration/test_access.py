@@ -11,12 +11,12 @@ import pytest
 
 from config import AeTitle, Peer, PeerAddress, TlsSettings
 from scp.certificates.make import MadeCertificates
-from scp.demo.watch import free_port
 from scp.receive.admission import Caller
 from scp.send import AssociationError, echo
 from scp.tls_client import ClientTls
 from tests.support.certificates import client_settings, expired_in, made_in, server_settings
 from tests.support.open_node import HANDSHAKE_S, OpenNode, opened
+from tests.support.ports import free_port
 from tests.support.tools import require
 from tests.support.waiting import wait_for
 

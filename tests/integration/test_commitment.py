@@ -8,7 +8,6 @@ from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
 from pipeline.phantom import chest_phantom, phantom_instances
-from scp.demo.watch import free_port
 from scp.ledger import CommitmentState
 from scp.receive.contexts import STORAGE_COMMITMENT
 from scp.status import Status
@@ -20,6 +19,7 @@ from tests.support.commitment import (
     committing,
     peer,
 )
+from tests.support.ports import free_port
 from tests.support.sending import send
 from tests.support.waiting import wait_for
 

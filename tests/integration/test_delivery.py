@@ -14,7 +14,8 @@ from pynetdicom.ae import ApplicationEntity
 from config import AeTitle, DeliverySettings, Peer
 from pipeline.phantom import chest_phantom, phantom_instances
 from pipeline.products import Dialect, Form, Product
-from scp.deliver import Courier, retry_delay_s, set_aside_strangers
+from scp.backoff import retry_delay_s
+from scp.deliver import Courier, set_aside_strangers
 from scp.demo.stand_in import AE_TITLE, StandInPacs
 from scp.demo.watch import free_port
 from scp.ledger import Ledger

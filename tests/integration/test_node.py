@@ -21,8 +21,8 @@ from pydicom.uid import ExplicitVRLittleEndian
 from pipeline.phantom import chest_phantom, phantom_instances
 from scp.demo.stand_in import AE_TITLE as PACS_AE_TITLE
 from scp.demo.stand_in import StandInPacs
-from scp.demo.watch import free_port
 from tests.support.node import Destination, NodeProcess, running
+from tests.support.ports import free_port
 from tests.support.sending import send
 from tests.support.waiting import wait_for
 
@@ -285,7 +285,8 @@ def test_serve_without_settings_says_what_it_runs_on(tmp_path: Path) -> None:
     environment = os.environ | {
         "XDG_DATA_HOME": str(tmp_path),
         "HOUNSFIELD_NODE__PORT": str(port),
-        "HOUNSFIELD_NODE__FREE_SPACE_RESERVE_MB": "1",
+        "HOUNSFIELD_LIMITS__FREE_SPACE_MB": "1",
+        "HOUNSFIELD_LIMITS__FREE_SPACE_PERCENT": "0",
     }
     log = tmp_path / "log"
     with log.open("wb") as sink:

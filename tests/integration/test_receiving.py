@@ -25,6 +25,7 @@ from config import AeTitle, NodeSettings, PeerAddress, Settings
 from pipeline.instance import data_set_digest
 from pipeline.phantom import chest_phantom, phantom_instances
 from scp.demo.stand_in import AE_TITLE, StandInPacs
+from scp.ledger.associations import EndedAssociation
 from scp.ledger.series import ReceivedInstance
 from scp.receive.contexts import IMAGE_CLASSES, TRANSFER_SYNTAXES, VERIFICATION
 from scp.receive.server import Receiver
@@ -200,6 +201,10 @@ class NoIndex:
     def add(self, row: ReceivedInstance) -> None:
         """Take one row over."""
         assert row.name
+
+    def end(self, ended: EndedAssociation) -> None:
+        """Take over how an association ended."""
+        assert ended.id
 
 
 @contextmanager

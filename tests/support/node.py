@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from config import AeTitle, PeerAddress
-from scp.demo.watch import free_port
 from scp.ledger import Ledger
 from scp.ledger.jobs import job_lines
 from scp.ledger.series import all_series
 from scp.send import AssociationError, echo
 from scp.state_folder import StateFolder
 from scp.summary import document
+from tests.support.ports import free_port
 from tests.support.waiting import wait_for
 
 AE_TITLE = "HOUNSFIELD"

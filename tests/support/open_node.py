@@ -37,6 +37,9 @@ class _NoIndex:
     def add(self, row: object) -> None:
         """Take one row over."""
 
+    def end(self, ended: object) -> None:
+        """Take over how an association ended."""
+
 
 @dataclass
 class OpenNode:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
-from scp.demo.watch import free_port
 from tests.support.node import Destination
+from tests.support.ports import free_port
 from tests.support.tools import require
 from tests.support.waiting import wait_for
 
@@ -85,7 +85,7 @@ class Orthanc:
 
 
 @contextmanager
-def running_orthanc(folder: Path) -> Iterator[Orthanc]:
+def running_orthanc(folder: Path, *plugins: Path) -> Iterator[Orthanc]:
     """An empty Orthanc that takes what any AE title sends."""
     program = require("Orthanc")
     folder.mkdir()
@@ -104,7 +104,7 @@ def running_orthanc(folder: Path) -> Iterator[Orthanc]:
                 "HttpPort": orthanc.http_port,
                 "RemoteAccessAllowed": False,
                 "AuthenticationEnabled": False,
-                "Plugins": [],
+                "Plugins": [str(plugin) for plugin in plugins],
             }
         )
     )

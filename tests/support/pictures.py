@@ -27,7 +27,7 @@ from pipeline.algorithms.mip import SLIDING_MIP, SlidingMipParameters
 from pipeline.algorithms.registry import Algorithm
 from pipeline.algorithms.rotating_mip import ROTATING_MIP, RotatingMipParameters
 from pipeline.elements import Header
-from pipeline.encode import ResultContext, encode
+from pipeline.encode import ResultContext
 from pipeline.encode.picture import PictureContent, encode_note, encode_picture
 from pipeline.findings import (
     Code,
@@ -43,6 +43,7 @@ from pipeline.instance import Instance
 from pipeline.phantom import chest_phantom
 from pipeline.volume import Frame, Volume
 from tests.phantoms import volume_from_phantom
+from tests.support.encoding import encode
 from tests.support.heads import head
 from tests.support.image_kinds import values
 from tests.support.pet import pet_phantom

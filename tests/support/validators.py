@@ -14,12 +14,6 @@ KNOWN_WARNINGS = {
         "value 4 of CT has defined terms, which may be extended; none of them is a projection"
     ),
 }
-RESCALED_MR = {
-    r"Warning - Attribute is not present in standard .* Rescale (Intercept|Slope|Type)": (
-        "MR Image has no rescale, and a source that has some gives values that need it"
-    ),
-    r"Warning - Dicom dataset contains attributes not present in standard DICOM IOD": "the same",
-}
 KNOWN_DISAGREEMENTS = {
     r"Warning - Different information entities for attribute - Element=<AccessionNumber>": (
         "of reports it thinks that Accession Number is of the series"

@@ -24,7 +24,6 @@ from tests.support.tools import validator_lines
 from tests.support.validators import (
     KNOWN_DISAGREEMENTS,
     KNOWN_WARNINGS,
-    RESCALED_MR,
     ends_of,
     verdicts,
     without,
@@ -69,8 +68,7 @@ def test_no_kind_has_an_error_on_a_multi_frame_source(
     path.write_bytes(part10_bytes(image))
     results = results_on_files([path], tmp_path / "results", steps_on(kind))
     assert results.paths.keys() == set(Product)
-    known = KNOWN_WARNINGS | (RESCALED_MR if kind == "MR" else {})
-    assert without(known, verdicts(ends_of(results))) == []
+    assert without(KNOWN_WARNINGS, verdicts(ends_of(results))) == []
 
 
 def no_label(dataset: Dataset) -> None:

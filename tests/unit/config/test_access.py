@@ -45,6 +45,14 @@ def _peer(role: str, more: str = "", host: str = "192.0.2.7") -> str:
         ),
         (_peer("destination", 'addresses = "10.0.0.1"'), "peers.ct.addresses", "has no effect"),
         (_peer("sender", 'dialect.preset = "ohif"'), "peers.ct.dialect", "has no effect"),
+        (_peer("sender", 'proof = "readback"'), "peers.ct.proof", "has no effect"),
+        (
+            ONLY_PEERS
+            + _peer("destination", 'proof = "commitment"')
+            + '[peers.a]\nae_title = "A"\nhost = "192.0.2.8"\nport = 104\nrole = "sender"\n',
+            "peers.ct.role",
+            "must be 'both'",
+        ),
         (_peer("sender", 'certificate = "ct"'), "peers.ct.certificate", "set tls.port"),
         (
             f'{TLS}client_certificates = "none"\n' + _peer("both", 'certificate = "ct"'),

@@ -36,6 +36,16 @@ def test_a_repeated_step_goes_on_in_the_block() -> None:
     assert [place.number(Product.SERIES, Form(), 0) for place in (first, second)] == [9300, 9302]
 
 
+def test_many_masks_run_on_into_the_next_block() -> None:
+    """Two series of one number are legal; no two of one step share one."""
+    block = Block(registry.find("lungs"))
+    numbers = [block.place_of(MASK).number(Product.SEG, Form(), 0) for _ in range(26)]
+    assert len(set(numbers)) == len(numbers)
+    assert numbers[25] == Block(registry.find("brain")).place_of(MASK).number(
+        Product.SEG, Form(), 0
+    )
+
+
 def test_each_volume_of_a_series_is_a_thousand_further() -> None:
     place = Block(registry.find("brain")).place_of(MASK)
     assert place.number(Product.SEG, Form(), 2) == 11200

@@ -8,9 +8,9 @@ from click.testing import CliRunner, Result
 
 from scp.certificates.make import MadeCertificates
 from scp.cli import main
-from scp.demo.watch import free_port
 from tests.support.certificates import made_in, server_settings, site_table
 from tests.support.open_node import OpenNode, opened
+from tests.support.ports import free_port
 
 
 @pytest.fixture(scope="module")

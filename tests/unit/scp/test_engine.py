@@ -16,7 +16,7 @@ from scp.engine.engine import Engine
 from scp.engine.work import JobOrder, JobReport
 from scp.ledger import JobState, Ledger
 from scp.ledger.jobs import JobLine, job_lines, requeue
-from scp.ledger.outbox import StoredResult, due_deliveries
+from scp.ledger.outbox import StoredResult, claim_due
 from scp.spool import Spool
 from tests.unit.scp.test_ledger import index, make_job, received
 
@@ -104,7 +104,7 @@ def test_results_and_outbox_are_written_with_the_end_of_the_job(
     cluster.futures[0].set_result(JobReport(results=(RESULT,)))
     engine.tick(NOW)
     with ledger.read() as connection:
-        (due,) = due_deliveries(connection, "pacs", NOW, 10)
+        (due,) = claim_due(connection, "pacs", NOW, NOW, 10)
     assert due.sop_instance_uid == "2.1"
 
 
@@ -167,7 +167,7 @@ def test_a_result_with_other_bytes_than_before_is_not_sent(
 def due(ledger: Ledger, destination: str) -> list[str]:
     """SOP Instance UIDs that wait for a destination."""
     with ledger.read() as connection:
-        return [item.sop_instance_uid for item in due_deliveries(connection, destination, NOW, 9)]
+        return [item.sop_instance_uid for item in claim_due(connection, destination, NOW, NOW, 9)]
 
 
 @pytest.mark.parametrize(
@@ -285,5 +285,5 @@ def test_results_go_where_the_route_leads_now(
     cluster.futures[0].set_result(JobReport(results=(RESULT,)))
     engine.tick(NOW)
     with ledger.read() as connection:
-        assert due_deliveries(connection, "pacs", NOW, 10) == []
-        assert len(due_deliveries(connection, "archive", NOW, 10)) == 1
+        assert claim_due(connection, "pacs", NOW, NOW, 10) == []
+        assert len(claim_due(connection, "archive", NOW, NOW, 10)) == 1

@@ -29,7 +29,7 @@ from scp.ledger.jobs import (
 )
 from scp.ledger.outbox import (
     StoredResult,
-    due_deliveries,
+    claim_due,
     mark_delivered,
     postpone,
     record_results,
@@ -47,6 +47,7 @@ from scp.ledger.series import (
 )
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
+LEASE = timedelta(minutes=10)
 
 
 @pytest.fixture
@@ -241,15 +242,15 @@ def test_the_outbox_holds_each_result_once_a_destination(ledger: Ledger) -> None
         record_results(
             connection, job.id, results(1, 2), {"pacs": Dialect(), "archive": Dialect()}, NOW
         )
-        (one, two) = due_deliveries(connection, "pacs", NOW, 10)
+        (one, two) = claim_due(connection, "pacs", NOW, NOW + LEASE, 10)
         mark_delivered(connection, one.id, 0, NOW)
         set_aside(connection, [two.id], "refused")
-        assert due_deliveries(connection, "pacs", NOW, 10) == []
+        assert claim_due(connection, "pacs", NOW, NOW + LEASE, 10) == []
         record_results(
             connection, job.id, results(1, 2), {"pacs": Dialect(), "archive": Dialect()}, NOW
         )
-        assert [item.id for item in due_deliveries(connection, "pacs", NOW, 10)] == [two.id]
-        assert len(due_deliveries(connection, "archive", NOW, 10)) == 2
+        assert [item.id for item in claim_due(connection, "pacs", NOW, NOW + LEASE, 10)] == [two.id]
+        assert len(claim_due(connection, "archive", NOW, NOW + LEASE, 10)) == 2
         assert is_own_result(connection, "2.99")
         assert not is_own_result(connection, "1.2")
         (line,) = job_lines(connection)
@@ -263,11 +264,11 @@ def test_a_postponed_delivery_waits_for_its_time(ledger: Ledger) -> None:
     job = make_job(ledger)
     with ledger.write() as connection:
         record_results(connection, job.id, results(1), {"pacs": Dialect()}, NOW)
-        (item,) = due_deliveries(connection, "pacs", NOW, 10)
+        (item,) = claim_due(connection, "pacs", NOW, NOW + LEASE, 10)
         later = NOW + timedelta(seconds=5)
         postpone(connection, [item.id], "down", later)
-        assert due_deliveries(connection, "pacs", NOW, 10) == []
-        (again,) = due_deliveries(connection, "pacs", later, 10)
+        assert claim_due(connection, "pacs", NOW, NOW + LEASE, 10) == []
+        (again,) = claim_due(connection, "pacs", later, later + LEASE, 10)
         (line,) = job_lines(connection)
     assert again.attempts == 1
     assert line.delivery_reason == "down"

@@ -154,6 +154,16 @@ def test_one_checksum_is_not_taken_for_one_instance(
     assert [spool.path(each.name).read_bytes()[-3:] for each in stored[:2]] == [b"abc", b"abd"]
 
 
+def test_a_file_that_was_cut_off_is_no_duplicate(spool: Spool) -> None:
+    """What comes again is kept beside it, whole."""
+    torn = spool.store(reception(), bytes(5_000))
+    os.truncate(spool.path(torn.name), 3_000)
+    again = spool.store(reception(), bytes(5_000))
+    assert again.is_new
+    assert again.name != torn.name
+    assert spool.path(again.name).read_bytes().endswith(bytes(5_000))
+
+
 @given(
     pieces=st.lists(st.binary(max_size=50), max_size=20),
     titles=st.tuples(st.text("ABC 1", max_size=16), st.text("ABC 1", max_size=16)),
@@ -209,9 +219,10 @@ def test_a_failing_disk_leaves_nothing_behind(
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-def test_the_reserve_is_kept_free(tmp_path: Path) -> None:
-    """Below the free-space reserve nothing is taken."""
-    spool = Spool(tmp_path, reserve_bytes=2**60)
+@pytest.mark.parametrize("reserve", [{"reserve_bytes": 2**60}, {"reserve_percent": 100.0}])
+def test_the_reserve_is_kept_free(tmp_path: Path, reserve: dict[str, Any]) -> None:
+    """Below the free-space reserve, in bytes or as a share of the disk, nothing is taken."""
+    spool = Spool(tmp_path, **reserve)
     spool.prepare()
     with pytest.raises(SpoolFullError, match="free_space_mb"):
         spool.store(reception(), b"abc")

@@ -9,6 +9,7 @@ import pytest
 from pydicom.uid import ExplicitVRLittleEndian
 from structlog.testing import capture_logs
 
+from scp.ledger.associations import EndedAssociation
 from scp.ledger.series import ReceivedInstance
 from scp.receive.index import IndexBacklogError
 from scp.receive.store import RefusedError, StoreHandler, StoreRequest
@@ -34,6 +35,9 @@ class FakeIndex:
         if self.full:
             raise IndexBacklogError("full")
         self.rows.append(row)
+
+    def end(self, ended: EndedAssociation) -> None:
+        """Take over how an association ended."""
 
 
 @pytest.fixture

@@ -16,13 +16,13 @@ from pipeline.algorithms.measure import measure_lungs
 from pipeline.encode import (
     EncodedLabelMap,
     ResultContext,
-    encode,
     encode_measurements,
     part10_bytes,
 )
 from pipeline.findings import Code, DerivedVolume, LabelMap, Segment
 from pipeline.instance import read_instance
 from pipeline.volume import Volume, build_volume
+from tests.support.encoding import encode
 from tests.support.tools import require
 
 SLICES, ROWS, COLUMNS = 6, 14, 19

@@ -13,11 +13,12 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import UltrasoundImageStorage
 
-from pipeline.encode import ResultContext, encode, part10_bytes
+from pipeline.encode import ResultContext, part10_bytes
 from pipeline.encode.part10 import write_part10
 from pipeline.errors import EncodingError
 from pipeline.findings import DerivedVolume
 from pipeline.volume import Volume
+from tests.support.encoding import encode
 
 SlabOf = Callable[[Volume], DerivedVolume]
 

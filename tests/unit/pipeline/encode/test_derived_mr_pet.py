@@ -13,7 +13,7 @@ from pydicom.uid import UID, MRImageStorage, PositronEmissionTomographyImageStor
 from pipeline.algorithms.brain import BrainParameters
 from pipeline.algorithms.brain import analyse as strip
 from pipeline.algorithms.mip import SlidingMipParameters
-from pipeline.encode import ResultContext, encode, part10_bytes
+from pipeline.encode import ResultContext, part10_bytes
 from pipeline.errors import EncodingError
 from pipeline.findings import DerivedVolume
 from pipeline.instance import read_instance
@@ -22,6 +22,7 @@ from pipeline.plan import Pipeline, Step
 from pipeline.run import run_pipeline
 from pipeline.volume import Volume, build_volume
 from pipeline.volume.suv import suv_factor
+from tests.support.encoding import encode
 from tests.support.enhanced import enhanced_ct, enhanced_mr, enhanced_pet
 from tests.support.image_kinds import (
     as_mr,
@@ -179,14 +180,22 @@ def test_images_are_of_the_source_class_and_say_what_they_show(
         assert image.ImageType == image_type
 
 
+def as_mr_of_slope_1(dataset: Dataset, index: int) -> None:
+    as_mr(dataset, index)
+    dataset.RescaleSlope, dataset.RescaleIntercept, dataset.RescaleType = "1", "0", "US"
+
+
+@pytest.mark.parametrize("edit", [as_mr, as_mr_of_slope_1])
 def test_mr_values_are_stored_as_the_source_stores_them(
-    make_volume: MakeVolume, slab_of: SlabOf, context: ResultContext
+    edit: Edit, make_volume: MakeVolume, slab_of: SlabOf, context: ResultContext
 ) -> None:
-    volume = make_volume(as_mr)
+    """Without a rescale, which MR Image has not, where it changes nothing."""
+    volume = make_volume(edit)
     slab = slab_of(volume)
     for image, plane in zip(encode(slab, volume, context), slab.voxels, strict=True):
         np.testing.assert_array_equal(image.pixel_array, plane)
-        assert "RescaleSlope" not in image
+        for keyword in ("RescaleSlope", "RescaleIntercept", "RescaleType"):
+            assert keyword not in image
         assert (image.BitsStored, image.PixelRepresentation) == (12, 0)
 
 

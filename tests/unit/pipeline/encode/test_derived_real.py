@@ -10,11 +10,12 @@ from pipeline.algorithms.mip import SlidingMipParameters
 from pipeline.algorithms.mip import analyse as slide
 from pipeline.algorithms.rotating_mip import RotatingMipParameters
 from pipeline.algorithms.rotating_mip import analyse as turn
-from pipeline.encode import ResultContext, encode
+from pipeline.encode import ResultContext
 from pipeline.findings import DerivedVolume
 from pipeline.instance import read_instance
 from pipeline.volume import Volume, build_volume
 from pipeline.volume.suv import suv_factor
+from tests.support.encoding import encode
 from tests.support.image_kinds import values
 
 DATA = Path(__file__).parents[5] / "shared/data"

@@ -12,11 +12,12 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from pipeline.encode import ResultContext, encode, part10_bytes
+from pipeline.encode import ResultContext, part10_bytes
 from pipeline.encode.header import document_header
 from pipeline.errors import EncodingError
 from pipeline.findings import DerivedVolume, LabelMap
 from pipeline.volume import Volume
+from tests.support.encoding import encode
 
 MakeVolume = Callable[..., Volume]
 SlabOf = Callable[[Volume], DerivedVolume]
@@ -140,7 +141,6 @@ def test_odd_value_never_fails_a_result(
         ("ISO_IR 192", "Wang^XiaoDong=王^小東"),
         ("GB18030", "Wang^XiaoDong=王^小东"),
         ("ISO_IR 144", "Дым^Юлия"),
-        ("", "Buc^Jérôme"),
     ],
 )
 def test_name_keeps_its_bytes(
@@ -175,6 +175,22 @@ def test_misspelt_character_set_gives_the_name_in_unicode(
     for result in results_of(volume, label_map):
         assert result.SpecificCharacterSet == "ISO_IR 192"
         assert str(result.PatientName) == "Buc^Jérôme"
+
+
+def test_undeclared_characters_are_said_in_unicode_as_readers_show_them(
+    make_volume: MakeVolume, label_map: LabelMap, results_of: ResultsOf
+) -> None:
+    """The source declares no character set, and its name has one beyond the default."""
+
+    def edit(dataset: Dataset, _index: int) -> None:
+        dataset.PatientName = "Buc^Jérôme"
+
+    volume = make_volume(edit)
+    source = pydicom.dcmread(volume.sources[0].instance.path)
+    assert "SpecificCharacterSet" not in source
+    for result in results_of(volume, label_map):
+        assert result.SpecificCharacterSet == "ISO_IR 192"
+        assert str(result.PatientName) == str(source.PatientName) == "Buc^Jérôme"
 
 
 def test_text_in_sequences_keeps_its_meaning(

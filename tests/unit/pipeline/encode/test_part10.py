@@ -21,17 +21,19 @@ from pydicom.uid import (
 )
 
 import pipeline
-from pipeline.encode import ResultContext, encode, part10_bytes
+from pipeline.encode import ResultContext, encode_as, part10_bytes
 from pipeline.encode.part10 import set_file_meta, write_part10
 from pipeline.findings import DerivedVolume, LabelMap
+from pipeline.products import Product
 from pipeline.volume import Volume
+from tests.support.encoding import encode
 
 AGAIN = """
 import hashlib, pickle, sys
-from pipeline.encode import encode, part10_bytes
+from pipeline.encode import encode_as, part10_bytes
 findings, volume, context = pickle.loads(sys.stdin.buffer.read())
-for finding in findings:
-    for result in encode(finding, volume, context):
+for product, finding in findings:
+    for result in encode_as(product, finding, volume, context):
         print(hashlib.sha256(part10_bytes(result)).hexdigest())
 """
 
@@ -64,11 +66,11 @@ def test_another_process_and_time_zone_give_the_same_bytes(
     slab_of: Callable[[Volume], DerivedVolume],
     context: ResultContext,
 ) -> None:
-    findings = (label_map, slab_of(volume))
+    findings = ((Product.SEG, label_map), (Product.SERIES, slab_of(volume)))
     here = [
         hashlib.sha256(part10_bytes(result)).hexdigest()
-        for finding in findings
-        for result in encode(finding, volume, context)
+        for product, finding in findings
+        for result in encode_as(product, finding, volume, context)
     ]
     there = subprocess.run(
         [sys.executable, "-c", AGAIN],

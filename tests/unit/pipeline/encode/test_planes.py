@@ -13,13 +13,14 @@ from pipeline.algorithms.mip import SlidingMipParameters
 from pipeline.algorithms.mip import analyse as slide
 from pipeline.algorithms.rotating_mip import RotatingMipParameters
 from pipeline.algorithms.rotating_mip import analyse as turn
-from pipeline.encode import ResultContext, encode, part10_bytes
+from pipeline.encode import ResultContext, part10_bytes
 from pipeline.errors import EncodingError
 from pipeline.geometry import Spacing, VolumeGeometry
 from pipeline.instance import read_instance
 from pipeline.phantom import chest_phantom, phantom_instances
 from pipeline.volume import Volume, build_volume
 from pipeline.volume.suv import suv_factor
+from tests.support.encoding import encode
 from tests.support.enhanced import enhanced_mr
 from tests.support.image_kinds import as_mr, as_pet, values
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.encode import ResultContext, encode
+from pipeline.encode import ResultContext
 from pipeline.findings import DerivedVolume, LabelMap
 from pipeline.instance import read_instance
 from pipeline.volume import Volume, build_volume
+from tests.support.encoding import encode
 
 FOLDER = Path(__file__).parents[5] / "shared/data/chest_ct_lungdx_a0002_b40f"
 

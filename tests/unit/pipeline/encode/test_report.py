@@ -21,7 +21,6 @@ from pipeline.algorithms.measure import EMPHYSEMA_INDEX, VOLUME, measure_brain, 
 from pipeline.encode import (
     EncodedLabelMap,
     ResultContext,
-    encode,
     encode_measurements,
     part10_bytes,
 )
@@ -29,6 +28,7 @@ from pipeline.errors import EncodingError
 from pipeline.findings import LabelMap, MeasurementGroup
 from pipeline.instance import read_instance
 from pipeline.volume import Receipt, Volume, build_volume
+from tests.support.encoding import encode
 from tests.support.reports import everything, expected_ml, groups_of, items, number, only, value
 
 ErrorsOf = Callable[..., list[str]]
@@ -38,7 +38,8 @@ Write = Callable[..., list[Path]]
 
 AGAIN = """
 import hashlib, pickle, sys
-from pipeline.encode import EncodedLabelMap, encode, encode_measurements, part10_bytes
+from pipeline.encode import EncodedLabelMap, encode_measurements, part10_bytes
+from tests.support.encoding import encode
 groups, label_map, volume, context = pickle.loads(sys.stdin.buffer.read())
 encoded = EncodedLabelMap(label_map, encode(label_map, volume, context)[0])
 (report,) = encode_measurements(groups, [encoded], volume, context)

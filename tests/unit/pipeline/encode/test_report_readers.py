@@ -11,9 +11,10 @@ from highdicom.sr import Comprehensive3DSR, MeasurementReport, srread
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
-from pipeline.encode import ResultContext, encode, part10_bytes
+from pipeline.encode import ResultContext, part10_bytes
 from pipeline.findings import LabelMap
 from pipeline.volume import Volume
+from tests.support.encoding import encode
 from tests.support.reports import expected_ml
 from tests.support.tools import pixelmed_says, require
 

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from pipeline.encode import ResultContext, encode
+from pipeline.encode import ResultContext, encode_as
+from pipeline.encode.segments import slices_of_segments
 from pipeline.errors import EncodingError
 from pipeline.findings import LabelMap
+from pipeline.products import Product
 from pipeline.volume import Volume
+from tests.support.encoding import encode
 from tests.unit.pipeline.encode.conftest import MakeVolume
 
 
@@ -108,6 +111,26 @@ def test_segments_out_of_order_are_refused(
 ) -> None:
     with pytest.raises(EncodingError, match="not numbered"):
         encode(replace(label_map, segments=label_map.segments[::-1]), volume, context)
+
+
+@pytest.mark.parametrize("label", ["", " "])
+@pytest.mark.parametrize("product", [Product.SEG, Product.LABELMAP, Product.RTSTRUCT])
+def test_segment_without_a_label_is_refused(
+    product: Product, label: str, volume: Volume, label_map: LabelMap, context: ResultContext
+) -> None:
+    first, second = label_map.segments
+    nameless = replace(label_map, segments=(first, replace(second, label=label)))
+    with pytest.raises(EncodingError, match=r"Segment 2 .*has no label"):
+        encode_as(product, nameless, volume, context)
+
+
+def test_slices_of_each_segment_are_found(label_map: LabelMap) -> None:
+    labels = np.zeros((4, 3, 5), np.uint8)
+    labels[1, 2, 4] = labels[3, 0, 0] = 2
+    labels[3, 1] = 1
+    assert slices_of_segments(replace(label_map, labels=labels)) == {1: [3], 2: [1, 3]}
+    nothing = replace(label_map, labels=np.zeros_like(labels))
+    assert slices_of_segments(nothing) == {1: [], 2: []}
 
 
 def test_source_without_frame_of_reference_gets_one_for_all_results(

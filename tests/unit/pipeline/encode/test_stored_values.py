@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from pipeline.encode import ResultContext, encode
+from pipeline.encode import ResultContext
 from pipeline.encode.stored_values import StoredForm, stored_form
 from pipeline.errors import EncodingError
 from pipeline.findings import DerivedVolume
 from pipeline.volume import Volume
+from tests.support.encoding import encode
 
 MakeVolume = Callable[..., Volume]
 SlabOf = Callable[[Volume], DerivedVolume]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
 import pipeline
-from pipeline.encode import ResultContext, encode, part10_bytes
+from pipeline.encode import ResultContext, part10_bytes
 from pipeline.encode.structure_set import encode_structure_set
 from pipeline.errors import EncodingError
 from pipeline.findings import Code, LabelMap
@@ -26,6 +26,7 @@ from pipeline.instance import read_instance
 from pipeline.phantom import chest_phantom, phantom_instances
 from pipeline.volume import Fill, RebuildPolicy, Tilt, Volume, build_volume
 from tests.support.contours import filled, labels_in, on_image, points_of
+from tests.support.encoding import encode
 from tests.support.enhanced import enhanced_ct, enhanced_mr, enhanced_pet, rearranged
 from tests.support.image_kinds import as_mr, as_pet
 

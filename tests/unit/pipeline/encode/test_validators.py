@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from pydicom.dataset import Dataset
 
-from pipeline.encode import ResultContext, encode
+from pipeline.encode import ResultContext
 from pipeline.findings import DerivedVolume, LabelMap
 from pipeline.volume import Volume
+from tests.support.encoding import encode
 
 ErrorsOf = Callable[..., list[str]]
 Write = Callable[..., list[Path]]

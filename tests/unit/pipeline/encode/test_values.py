@@ -17,6 +17,7 @@ from pipeline.encode.values import (
     normalised,
     own_text,
     sex_value,
+    side_value,
     time_value,
     utc_offset,
 )
@@ -70,6 +71,11 @@ def test_sex(text: str, expected: str | None) -> None:
     assert sex_value(text) == expected
 
 
+@pytest.mark.parametrize(("text", "expected"), [("l ", "L"), ("R", "R"), ("B", None), ("X", None)])
+def test_side(text: str, expected: str | None) -> None:
+    assert side_value(text) == expected
+
+
 @pytest.mark.parametrize(
     ("text", "expected"), [("Chest", "CHEST"), ("ABD/PELVIS", None), ("A" * 17, None)]
 )
@@ -93,6 +99,9 @@ def test_utc_offset(text: str, minutes: int | None) -> None:
     ("declared", "name", "expected"),
     [
         ([""], "Test^Anna", [""]),
+        ([""], "Rüdiger^Anna", ["ISO_IR 192"]),
+        (["ISO_IR 6"], "10 °C", ["ISO_IR 192"]),
+        (["", "ISO 2022 IR 87"], "Rüdiger", ["ISO_IR 192"]),
         (["ISO_IR 100"], "Äneas^Rüdiger", ["ISO_IR 100"]),
         (["", "ISO 2022 IR 87"], "Yamada^Tarou=山田^太郎", ["", "ISO 2022 IR 87"]),
         (["GB18030"], "Wang^XiaoDong=王^小东", ["GB18030"]),
@@ -151,3 +160,38 @@ def test_of_several_numbers_all_are_kept_or_none() -> None:
     element = DataElement(0x00281050, "LO", ["x", "40"])
     element.VR = "DS"
     assert normalised(element) is None
+
+
+def code(meaning: str, **value: str) -> Dataset:
+    item = Dataset()
+    item.update(value)
+    item.CodingSchemeDesignator, item.CodeMeaning = "99X", meaning
+    return item
+
+
+@pytest.mark.filterwarnings("ignore:The value length:UserWarning")
+def test_items_that_say_nothing_are_left_out() -> None:
+    """Also within items; codes without a value are none."""
+    order = Dataset()
+    order.RequestedProcedureDescription = "d" * 100
+    order.RequestedProcedureID = "i" * 20
+    order.RequestedProcedureCodeSequence = [Dataset(), code("no value")]
+    kept = normalised(DataElement("RequestAttributesSequence", "SQ", [Dataset(), order]))
+    assert kept is not None
+    (item,) = kept.value
+    assert "RequestedProcedureCodeSequence" not in item
+    assert item.RequestedProcedureDescription == "d" * 64
+    assert item.RequestedProcedureID == "i" * 20
+    assert "RequestedProcedureCodeSequence" in order
+
+
+@pytest.mark.parametrize("items", [[], [Dataset()], [code("no value", CodeValue="")]])
+def test_sequence_that_says_nothing_is_left_out(items: list[Dataset]) -> None:
+    assert normalised(DataElement("ProcedureCodeSequence", "SQ", items)) is None
+
+
+def test_codes_are_kept() -> None:
+    items = [code("short", CodeValue="1"), code("long", LongCodeValue="1" * 20)]
+    kept = normalised(DataElement("ProcedureCodeSequence", "SQ", items))
+    assert kept is not None
+    assert list(kept.value) == items

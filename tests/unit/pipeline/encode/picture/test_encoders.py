@@ -19,13 +19,14 @@ from pydicom.uid import SecondaryCaptureImageStorage
 
 import pipeline
 from pipeline.algorithms.measure import measure_lungs
-from pipeline.encode import ResultContext, encode, part10_bytes
+from pipeline.encode import ResultContext, part10_bytes
 from pipeline.encode.picture import PictureContent, encode_note, encode_picture
 from pipeline.errors import EncodingError
 from pipeline.findings import DerivedVolume, LabelMap
 from pipeline.instance import read_instance
 from pipeline.phantom import chest_phantom, phantom_instances
 from pipeline.volume import Phase, Volume, build_volume
+from tests.support.encoding import encode
 from tests.support.enhanced import enhanced_ct, enhanced_mr, enhanced_pet
 from tests.support.image_kinds import as_mr, as_pet
 from tests.support.pictures import page_of
