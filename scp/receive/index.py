@@ -1,9 +1,10 @@
 """Writing the index of received instances behind the receiver, in batches."""
 
+import os
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from ctypes import c_double
 from datetime import datetime
@@ -16,6 +17,7 @@ from scp.ledger.series import ReceivedInstance, index_instances
 
 _BATCH = 500
 _BACKLOG = 100_000
+_FAILED = 70  # EX_SOFTWARE of sysexits.h
 _RETRY_S = 1.0
 _GATHER_S = 0.2
 
@@ -69,6 +71,10 @@ class Backlog:
             self._since.value = self._times[0] if self._times else 0.0
 
 
+def _end_process() -> None:
+    os._exit(_FAILED)
+
+
 class IndexWriter:
     """A thread that takes over durable instances and writes their index rows.
 
@@ -83,15 +89,19 @@ class IndexWriter:
     -----
     Error handling: while the ledger cannot be written the rows wait in memory and are tried
     again. Rows lost with the process are found again in the spool at the next start, so no
-    acknowledgement ever waits for the ledger.
+    acknowledgement ever waits for the ledger. On an error that trying again would not mend the
+    process ends: the node starts another, which finds the rows.
     """
 
-    def __init__(self, ledger: Ledger, backlog: Backlog) -> None:
+    def __init__(
+        self, ledger: Ledger, backlog: Backlog, give_up: Callable[[], object] = _end_process
+    ) -> None:
         self._ledger = ledger
         self._backlog = backlog
+        self._give_up = give_up
         self._rows: queue.SimpleQueue[_Row | None] = queue.SimpleQueue()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._write_batches, name="index", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="index", daemon=True)
 
     def start(self) -> None:
         """Begin to write."""
@@ -117,6 +127,13 @@ class IndexWriter:
         self._closing.set()
         self._rows.put(None)
         self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        try:
+            self._write_batches()
+        except Exception as error:  # noqa: BLE001 - logged without its message, and not survived
+            log.critical("index writer failed, the receiver ends", error=type(error).__name__)
+            self._give_up()
 
     def _write_batches(self) -> None:
         for batch in self._batches():

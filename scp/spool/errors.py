@@ -10,15 +10,15 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_SCARCE = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
 
 
 class SpoolError(Exception):
-    """An instance could not be made durable; nothing of it is kept."""
+    """An instance could not be made durable, and is not to be acknowledged."""
 
 
 class SpoolFullError(SpoolError):
-    """There is no room for an instance, or the free-space reserve is reached."""
+    """No room for an instance, no descriptor for its file, or the free-space reserve is reached."""
 
 
 @contextmanager
@@ -27,5 +27,5 @@ def spool_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        kind = SpoolFullError if error.errno in _NO_SPACE else SpoolError
+        kind = SpoolFullError if error.errno in _SCARCE else SpoolError
         raise kind(f"the spool could not take an instance: {error.strerror}") from error

@@ -5,6 +5,8 @@ from contextlib import closing
 from ctypes import c_double
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
 
@@ -60,3 +62,18 @@ def test_rows_wait_for_a_locked_ledger_and_are_written(tmp_path: Path) -> None:
         with ledger.read() as connection:
             ((_, count),) = all_series(connection)
     assert count == 3
+
+
+def test_an_error_that_waiting_does_not_mend_ends_the_receiver(tmp_path: Path) -> None:
+    """Else instances would be acknowledged that no series ever has."""
+    ended = Event()
+
+    class Unforeseen(Ledger):
+        def write(self) -> Any:
+            raise RuntimeError("PATIENT^NAME")
+
+    with closing(Unforeseen(tmp_path / "ledger.sqlite")) as ledger:
+        writer = IndexWriter(ledger, Backlog(c_double(0.0)), give_up=ended.set)
+        writer.start()
+        writer.add(received(1))
+        wait_for("the receiver to be given up", ended.is_set)
