@@ -10,6 +10,7 @@ from threading import Event
 import structlog
 
 from config import DeliverySettings, Peer
+from scp.association import AssociationError, NothingAcceptedError
 from scp.backoff import retry_delay_s, with_jitter
 from scp.ledger import Ledger
 from scp.ledger.outbox import (
@@ -26,7 +27,7 @@ from scp.ledger.outbox import (
     unfinished_destinations,
 )
 from scp.ledger.proofs import accept_unproven
-from scp.send import AssociationError, NothingAcceptedError, ResultFileError, StoreAssociation
+from scp.send import ResultFileError, StoreAssociation
 from scp.status import Status, is_delivered, is_transient
 from scp.stow import ResultRefusedError, StowSession
 from scp.tls_client import ClientTls

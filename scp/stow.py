@@ -17,7 +17,8 @@ from pydicom.errors import InvalidDicomError
 from requests.auth import AuthBase
 
 from config import Peer
-from scp.send import AssociationError, ResultFileError
+from scp.association import AssociationError
+from scp.send import ResultFileError
 from scp.status import Status
 from scp.transcode import in_accepted_syntax
 

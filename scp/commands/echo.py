@@ -6,9 +6,10 @@ import click
 
 from config import CONFIG_VARIABLE, AeTitle, PeerAddress, Settings
 from config.node import NodeSettings
+from scp.association import AssociationError
 from scp.commands.common import SETTINGS_FILE, USAGE_ERROR, read_settings, stop
 from scp.log import silence_libraries
-from scp.send import AssociationError, echo
+from scp.send import echo
 from scp.tls_client import ClientTls
 
 

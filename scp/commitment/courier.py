@@ -10,6 +10,7 @@ from threading import Event
 import structlog
 
 from config import Peer, Settings
+from scp.association import AssociationError, NothingAcceptedError
 from scp.backoff import retry_delay_s
 from scp.commitment.association import ReportAssociation
 from scp.ledger import Ledger
@@ -20,7 +21,6 @@ from scp.ledger.commitments import (
     postpone_report,
     set_report_aside,
 )
-from scp.send import AssociationError, NothingAcceptedError
 from scp.status import is_report_taken, is_report_transient
 from scp.tls_client import ClientTls
 

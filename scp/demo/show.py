@@ -20,6 +20,7 @@ from rich.table import Table
 
 from config import AeTitle, PeerAddress
 from pipeline.phantom import chest_phantom, write_phantom
+from scp.association import AssociationError
 from scp.demo import DemoError
 from scp.demo.pictures import draw_pictures, save_page
 from scp.demo.stand_in import AE_TITLE, StandInPacs
@@ -27,7 +28,7 @@ from scp.demo.watch import JobWatch, free_port
 from scp.ledger.series import ReceivedInstance
 from scp.log import configure_logging
 from scp.receive.contexts import class_name
-from scp.send import AssociationError, StoreAssociation, echo
+from scp.send import StoreAssociation, echo
 from scp.status import is_delivered
 
 _CT = "1.2.840.10008.5.1.4.1.1.2"

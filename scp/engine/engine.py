@@ -33,6 +33,7 @@ from scp.ledger.outbox import (
     forget_destination_of,
     record_results,
     set_aside_destination_of,
+    withdraw_others,
 )
 from scp.ledger.series import sender_of
 from scp.return_to_sender import resolved, why_unresolved
@@ -170,6 +171,8 @@ class Engine:
             return
         with self.ledger.write() as connection:
             self._put_out(connection, job, report, now)
+            dialects = self._dialects(connection, job)
+            withdraw_others(connection, job.id, report.results, dialects, now)
             finish_job(connection, job.id, report.volumes, now)
         log.info("job done", job=job.id, results=len(report.results))
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, case, func, insert, select, update
 
-from scp.ledger.schema import delivery, job, job_input, result, series
+from scp.ledger.content_times import frozen_time
+from scp.ledger.schema import delivery, instance, job, job_input, result, series
 from scp.ledger.states import DeliveryState, JobState
 
 
@@ -160,14 +161,15 @@ def start_job(
 ) -> datetime:
     """Mark a job as running; return the content time of its results.
 
-    The time is frozen at the first attempt and kept as long as the settings stay the same, so
-    that any later attempt gives the same bytes. So does another route's job that does the same to
-    the same series: its results have the same UIDs.
+    The time is frozen when these settings are first run on these instances, by whichever job, so
+    that results of the same UIDs always have the same bytes.
     """
-    frozen = started.content_time if started.settings_digest == settings_digest else None
-    content_time = (
-        frozen or _time_of_twin(connection, started, settings_digest) or now.replace(microsecond=0)
+    instances = connection.scalars(
+        select(instance.c.sop_instance_uid)
+        .join(job_input, job_input.c.instance_name == instance.c.name)
+        .where(job_input.c.job_id == started.id)
     )
+    content_time = frozen_time(connection, settings_digest, sorted(instances), now)
     connection.execute(
         update(job)
         .where(job.c.id == started.id)
@@ -183,28 +185,6 @@ def start_job(
         )
     )
     return content_time
-
-
-def _time_of_twin(connection: Connection, started: Job, settings_digest: str) -> datetime | None:
-    """The content time of a job of the same series under the same settings, to whomever it goes."""
-    named = (
-        select(series.c.series_instance_uid)
-        .where(series.c.id == started.series_id)
-        .scalar_subquery()
-    )
-    time: datetime | None = connection.scalar(
-        select(job.c.content_time)
-        .join(series, series.c.id == job.c.series_id)
-        .where(
-            series.c.series_instance_uid == named,
-            job.c.revision == started.revision,
-            job.c.settings_digest == settings_digest,
-            job.c.id != started.id,
-        )
-        .order_by(job.c.id)
-        .limit(1)
-    )
-    return time
 
 
 def set_stage(connection: Connection, job_id: int, stage: str) -> None:

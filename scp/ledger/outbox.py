@@ -1,9 +1,9 @@
 """Results and their deliveries in the ledger: the outbox."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
@@ -11,6 +11,9 @@ from pipeline.products import Dialect, Product
 from scp.ledger.schema import delivery, result
 from scp.ledger.states import DeliveryState
 
+T = TypeVar("T")
+
+_MOST_AT_ONCE = 500
 _UNFINISHED = (DeliveryState.PENDING, DeliveryState.SENT)
 _DELIVERY_OF_RESULT = delivery.join(
     result, result.c.sop_instance_uid == delivery.c.sop_instance_uid
@@ -78,35 +81,100 @@ def record_results(
     ChangedResultError
         A result is recorded already with other bytes.
     """
-    for item in results:
-        _record(connection, job_id, item)
-        for destination, dialect in destinations.items():
-            if item.suits(dialect):
-                _put(connection, job_id, item.sop_instance_uid, destination, now)
+    _record(connection, job_id, results)
+    wanted = _wanted(results, destinations)
+    known = _deliveries_of(connection, [item.sop_instance_uid for item in results])
+    fresh = [
+        {"sop_instance_uid": uid, "destination": destination, "job_id": job_id, **_begun(now)}
+        for uid, destination in wanted
+        if (uid, destination) not in known
+    ]
+    if fresh:
+        connection.execute(insert(delivery), fresh)
+    again = [
+        known[each][0]
+        for each in wanted
+        if each in known and known[each][1] is DeliveryState.SET_ASIDE
+    ]
+    for some in _chunks(again):
+        connection.execute(update(delivery).where(delivery.c.id.in_(some)).values(_begun(now)))
 
 
-def _record(connection: Connection, job_id: int, item: StoredResult) -> None:
-    known = connection.execute(
-        select(result.c.sha256).where(result.c.sop_instance_uid == item.sop_instance_uid)
-    ).scalar_one_or_none()
-    if known is None:
-        connection.execute(insert(result).values(job_id=job_id, **asdict(item)))
-    elif known != item.sha256:
-        raise ChangedResultError(
-            f"Result {item.sop_instance_uid} came out with other bytes than before; those of "
-            "before are kept. Please report it."
-        )
-
-
-def _put(
-    connection: Connection, job_id: int, sop_instance_uid: str, destination: str, now: datetime
+def withdraw_others(
+    connection: Connection,
+    job_id: int,
+    results: Sequence[StoredResult],
+    destinations: Mapping[str, Dialect],
+    now: datetime,
 ) -> None:
-    here = (
-        delivery.c.sop_instance_uid == sop_instance_uid,
-        delivery.c.destination == destination,
+    """Take out of the outbox what a job put there before and would not put there now.
+
+    So no note on a failure follows the results of a later success, and what a destination does not
+    take any more stops waiting for it. What is on its way at this moment is left.
+    """
+    wanted = set(_wanted(results, destinations))
+    waiting = connection.execute(
+        select(delivery.c.id, delivery.c.sop_instance_uid, delivery.c.destination).where(
+            delivery.c.job_id == job_id,
+            delivery.c.state.in_((DeliveryState.PENDING, DeliveryState.SET_ASIDE)),
+            or_(delivery.c.claimed_until.is_(None), delivery.c.claimed_until <= now),
+        )
     )
-    state = connection.execute(select(delivery.c.state).where(*here)).scalar_one_or_none()
-    fresh: dict[str, Any] = {
+    obsolete = [row.id for row in waiting if (row[1], row[2]) not in wanted]
+    for some in _chunks(obsolete):
+        connection.execute(delete(delivery).where(delivery.c.id.in_(some)))
+
+
+def _wanted(
+    results: Sequence[StoredResult], destinations: Mapping[str, Dialect]
+) -> list[tuple[str, str]]:
+    """SOP Instance UID and destination of each delivery, each once."""
+    pairs = (
+        (item.sop_instance_uid, destination)
+        for item in results
+        for destination, dialect in destinations.items()
+        if item.suits(dialect)
+    )
+    return list(dict.fromkeys(pairs))
+
+
+def _record(connection: Connection, job_id: int, results: Sequence[StoredResult]) -> None:
+    known: dict[str, str] = {}
+    for some in _chunks([item.sop_instance_uid for item in results]):
+        columns = select(result.c.sop_instance_uid, result.c.sha256)
+        rows = connection.execute(columns.where(result.c.sop_instance_uid.in_(some)))
+        known.update((row[0], row[1]) for row in rows)
+    recorded = set(known)
+    fresh = {}
+    for item in results:
+        if known.setdefault(item.sop_instance_uid, item.sha256) != item.sha256:
+            raise ChangedResultError(
+                f"Result {item.sop_instance_uid} came out with other bytes than before; those of "
+                "before are kept. Please report it."
+            )
+        fresh[item.sop_instance_uid] = {"job_id": job_id, **asdict(item)}
+    new = [row for uid, row in fresh.items() if uid not in recorded]
+    if new:
+        connection.execute(insert(result), new)
+
+
+def _deliveries_of(
+    connection: Connection, sop_instance_uids: Sequence[str]
+) -> dict[tuple[str, str], tuple[int, DeliveryState]]:
+    """Number and state of the deliveries that there are, by result and destination."""
+    columns = select(
+        delivery.c.id, delivery.c.state, delivery.c.sop_instance_uid, delivery.c.destination
+    )
+    return {
+        (row.sop_instance_uid, row.destination): (row.id, row.state)
+        for some in _chunks(sop_instance_uids)
+        for row in connection.execute(columns.where(delivery.c.sop_instance_uid.in_(some)))
+    }
+
+
+def _begun(now: datetime) -> dict[str, Any]:
+    """A delivery that has not been tried."""
+    return {
         "state": DeliveryState.PENDING,
         "attempts": 0,
         "next_attempt_at": now,
@@ -114,14 +182,11 @@ def _put(
         "sent_at": None,
         "reason": "",
     }
-    if state is None:
-        connection.execute(
-            insert(delivery).values(
-                sop_instance_uid=sop_instance_uid, job_id=job_id, destination=destination, **fresh
-            )
-        )
-    elif state is DeliveryState.SET_ASIDE:
-        connection.execute(update(delivery).where(*here).values(fresh))
+
+
+def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """As many at a time as any database takes in one statement."""
+    return (items[begin : begin + _MOST_AT_ONCE] for begin in range(0, len(items), _MOST_AT_ONCE))
 
 
 def count_due(

@@ -232,3 +232,10 @@ commitment = Table(
     Index(None, "state", "next_attempt_at"),
     Index(None, "state", "received_at", "asked"),
 )
+
+content_time = Table(
+    "content_time",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("time", UtcDateTime, nullable=False),
+)

@@ -4,19 +4,16 @@ Source: PS3.4 annexes C and J.
 """
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Self
 
 from pydicom.dataset import Dataset
 from pynetdicom import evt
-from pynetdicom.association import Association
 
 from config import PeerAddress
+from scp.association import AssociationError, OpenedAssociation, client_entity
 from scp.commitment.report import STORAGE_COMMITMENT_INSTANCE
 from scp.ledger.proofs import SentDelivery
 from scp.proof.report import ReportDesk
 from scp.receive.contexts import COMMITMENT_SYNTAXES, STORAGE_COMMITMENT
-from scp.send import AssociationError, client_entity, open_association
 from scp.status import Status
 from scp.tls_client import ClientTls
 
@@ -30,7 +27,7 @@ class QueryFailedError(Exception):
     """The destination answered a query with a failure; the message has its status."""
 
 
-class ProofAssociation:
+class ProofAssociation(OpenedAssociation):
     """An association to ask a destination for proof, as a context manager.
 
     Parameters
@@ -60,38 +57,11 @@ class ProofAssociation:
         desk: ReportDesk | None = None,
         tls: ClientTls | None = None,
     ) -> None:
-        self._entity = client_entity(calling_ae_title, timeout_s)
+        entity = client_entity(calling_ae_title, timeout_s)
         asked_for = _STUDY_ROOT_FIND if desk is None else STORAGE_COMMITMENT
-        self._entity.add_requested_context(asked_for, list(COMMITMENT_SYNTAXES))
-        self._handlers = [] if desk is None else [(evt.EVT_N_EVENT_REPORT, desk)]
-        self._peer = peer
-        self._tls = tls
-        self._opened: Association | None = None
-
-    def __enter__(self) -> Self:
-        self._opened = open_association(
-            self._entity, self._peer, self._tls, handlers=self._handlers
-        )
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        association, self._opened = self._opened, None
-        if association is None or not association.is_established:
-            return
-        if kind is None:
-            association.release()
-        else:
-            association.abort()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the peer can still report on it."""
-        return self._opened is not None and bool(self._opened.is_established)
+        entity.add_requested_context(asked_for, list(COMMITMENT_SYNTAXES))
+        handlers = [] if desk is None else [(evt.EVT_N_EVENT_REPORT, desk)]
+        super().__init__(entity, peer, tls, handlers=handlers)
 
     def ask_for_commitment(self, transaction_uid: str, items: Sequence[SentDelivery]) -> int:
         """Ask the peer to commit to instances; return its N-ACTION status.
@@ -148,17 +118,6 @@ class ProofAssociation:
         if status != Status.SUCCESS:
             raise QueryFailedError(f"{self._peer} answered the query with {status:04X}")
         return found
-
-    @property
-    def _association(self) -> Association:
-        if self._opened is None or not self._opened.is_established:
-            raise AssociationError(f"the association with {self._peer} is not open")
-        return self._opened
-
-    def _status(self, response: Any) -> int:
-        if "Status" not in response:
-            raise AssociationError(f"{self._peer} broke off or did not answer in time")
-        return int(response.Status)
 
 
 def _request(transaction_uid: str, items: Sequence[SentDelivery]) -> Dataset:

@@ -10,6 +10,7 @@ from threading import Event
 from pydicom.uid import generate_uid
 
 from config import Peer
+from scp.association import AssociationError, NothingAcceptedError
 from scp.ledger.proofs import (
     SentDelivery,
     forget_requests,
@@ -20,7 +21,6 @@ from scp.ledger.proofs import (
 from scp.proof.association import ProofAssociation, QueryFailedError
 from scp.proof.docket import Docket
 from scp.proof.report import ReportDesk
-from scp.send import AssociationError, NothingAcceptedError
 from scp.status import Status, is_report_transient
 from scp.tls_client import ClientTls
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from config import AeTitle, Peer, PeerAddress, TlsSettings
+from scp.association import AssociationError
 from scp.certificates.make import MadeCertificates
 from scp.receive.admission import Caller
-from scp.send import AssociationError, echo
+from scp.send import echo
 from scp.tls_client import ClientTls
 from tests.support.certificates import client_settings, expired_in, made_in, server_settings
 from tests.support.open_node import HANDSHAKE_S, OpenNode, opened

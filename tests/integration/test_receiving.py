@@ -24,13 +24,14 @@ from pynetdicom.presentation import build_context
 from config import AeTitle, NodeSettings, PeerAddress, Settings
 from pipeline.instance import data_set_digest
 from pipeline.phantom import chest_phantom, phantom_instances
+from scp.association import AssociationError
 from scp.demo.stand_in import AE_TITLE, StandInPacs
 from scp.ledger.associations import EndedAssociation
 from scp.ledger.series import ReceivedInstance
 from scp.receive.contexts import IMAGE_CLASSES, TRANSFER_SYNTAXES, VERIFICATION
 from scp.receive.server import Receiver
 from scp.receive.store import StoreHandler
-from scp.send import AssociationError, StoreAssociation, echo
+from scp.send import StoreAssociation, echo
 from scp.spool import Spool
 from scp.status import Status
 from tests.support.data_units import (

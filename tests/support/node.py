@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from config import AeTitle, PeerAddress
+from scp.association import AssociationError
 from scp.ledger import Ledger
 from scp.ledger.jobs import job_lines
 from scp.ledger.series import all_series
-from scp.send import AssociationError, echo
+from scp.send import echo
 from scp.state_folder import StateFolder
 from scp.summary import document
 from tests.support.ports import free_port

@@ -146,6 +146,43 @@ def test_a_note_on_a_refused_series_is_sent_and_the_job_has_failed(
     assert due(ledger, "pacs") == ["2.1"]
 
 
+def test_what_a_later_run_would_not_send_is_taken_out_of_the_outbox(
+    engine: Engine, ledger: Ledger, cluster: FakeCluster
+) -> None:
+    """The note on a failure does not follow the results of a later success."""
+    make_job(ledger)
+    engine.tick(NOW)
+    cluster.futures[0].set_result(JobReport(results=(RESULT,), failure="Slices are missing."))
+    engine.tick(NOW)
+    with ledger.write() as connection:
+        requeue(connection, 1)
+    engine.tick(NOW)
+    later = replace(RESULT, sop_instance_uid="2.3")
+    cluster.futures[1].set_result(JobReport(results=(later,)))
+    engine.tick(NOW)
+    assert due(ledger, "pacs") == ["2.3"]
+
+
+def test_settings_changed_to_and_fro_give_the_times_of_before(
+    engine: Engine, ledger: Ledger, cluster: FakeCluster
+) -> None:
+    """The same results again have the same bytes, whatever was run in between."""
+    make_job(ledger)
+    before = engine.settings
+    other = PipelineSettings.model_validate({"steps": [{"algorithm": "sliding-mip"}]})
+    times = []
+    for number, pipeline in enumerate((None, other, None)):
+        changed = {"pipelines": {"chest": pipeline}} if pipeline else {}
+        engine.settings = before.model_copy(update=changed)
+        engine.tick(NOW + timedelta(hours=number))
+        times.append(cluster.orders[-1].content_time)
+        cluster.futures[-1].set_result(JobReport(results=()))
+        engine.tick(NOW + timedelta(hours=number))
+        with ledger.write() as connection:
+            requeue(connection, 1)
+    assert times == [NOW, NOW + timedelta(hours=1), NOW]
+
+
 def test_a_result_with_other_bytes_than_before_is_not_sent(
     engine: Engine, ledger: Ledger, cluster: FakeCluster
 ) -> None:

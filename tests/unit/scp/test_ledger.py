@@ -203,15 +203,17 @@ def test_content_time_is_frozen_for_equal_settings(ledger: Ledger) -> None:
 
 def test_jobs_that_do_the_same_to_a_series_share_its_time(ledger: Ledger) -> None:
     """Their results have the same UIDs, whether by two routes or to two AE titles of the node."""
-    stranger = {"series_instance_uid": "1.9"}
-    index(ledger, received(1), received(2), received(3, called_ae_title="OTHER"))
-    index(ledger, received(4, **stranger))
+    index(ledger, received(1), received(2))
+    for number in (1, 2):
+        same = received(number + 2, sop_instance_uid=f"1.2.{number}", called_ae_title="OTHER")
+        index(ledger, same)
+    index(ledger, received(5, series_instance_uid="1.9"))
     first = make_job(ledger)
     others = [
         make_job(ledger, route="b"),
-        make_job(ledger, series_id=2, instance_names=("name-3",)),
-        make_job(ledger, series_id=3, instance_names=("name-4",)),
-        make_job(ledger, revision=2),
+        make_job(ledger, series_id=2, instance_names=("name-4", "name-3")),
+        make_job(ledger, series_id=3, instance_names=("name-5",)),
+        make_job(ledger, route="c", instance_names=("name-1",)),
     ]
     later = (NOW + timedelta(hours=1)).replace(microsecond=0)
     with ledger.write() as connection:

@@ -9,7 +9,7 @@ from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import MODE_REQUESTOR, Association
 from pynetdicom.dimse_primitives import C_STORE
 
-from scp.send import _keep_responses
+from scp.association import _keep_responses
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 
