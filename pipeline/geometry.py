@@ -13,6 +13,11 @@ import numpy.typing as npt
 Vector = tuple[float, float, float]
 FloatArray = npt.NDArray[np.floating[Any]]
 
+# Towards growing and falling x, y, z of the patient coordinate system (LPS).
+_LETTERS = (("L", "R"), ("P", "A"), ("H", "F"))
+# The sine of 15 degrees: a second letter is written where a direction leans by more.
+_LEANS = 0.2588
+
 
 @dataclass(frozen=True, slots=True)
 class Spacing:
@@ -163,3 +168,26 @@ def slice_normal(row_direction: Vector, column_direction: Vector) -> Vector:
     normal = np.cross(row_direction, column_direction)
     x, y, z = normal / np.linalg.norm(normal)
     return float(x), float(y), float(z)
+
+
+def direction_letters(direction: Vector) -> str:
+    """Where a direction points to: L, R, A, P, H, F, the largest part first.
+
+    Parameters
+    ----------
+    direction
+        Unit vector, LPS.
+
+    Source: PS3.3 C.7.6.1.1.1 (Patient Orientation).
+    """
+    parts = sorted(
+        ((abs(part), letters[part < 0]) for part, letters in zip(direction, _LETTERS, strict=True)),
+        key=lambda item: -item[0],
+    )
+    return "".join(letter for share, letter in parts if share > _LEANS)
+
+
+def opposite(direction: Vector) -> Vector:
+    """The direction that points the other way."""
+    x, y, z = direction
+    return -x, -y, -z

@@ -170,14 +170,20 @@ class Engine:
             self._fail(job, report, now)
             return
         with self.ledger.write() as connection:
-            self._put_out(connection, job, report, now)
-            dialects = self._dialects(connection, job)
+            dialects = self._put_out(connection, job, report, now)
             withdraw_others(connection, job.id, report.results, dialects, now)
             finish_job(connection, job.id, report.volumes, now)
         log.info("job done", job=job.id, results=len(report.results))
 
-    def _put_out(self, connection: Connection, job: Job, report: JobReport, now: datetime) -> None:
-        """Put a job's results into the outbox; those for an unknown sender are set aside there."""
+    def _put_out(
+        self, connection: Connection, job: Job, report: JobReport, now: datetime
+    ) -> dict[str, Dialect]:
+        """Put a job's results into the outbox; those for an unknown sender are set aside there.
+
+        Returns
+        -------
+        What each destination takes.
+        """
         dialects = self._dialects(connection, job)
         record_results(connection, job.id, report.results, dialects, now)
         if SENDER in dialects:
@@ -185,6 +191,7 @@ class Engine:
             set_aside_destination_of(connection, job.id, SENDER, reason)
         else:
             forget_destination_of(connection, job.id, SENDER)
+        return dialects
 
     def _dialects(self, connection: Connection, job: Job) -> dict[str, Dialect]:
         """What each destination of a job takes."""

@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.dataset.orientation import TO_LPS, AxialOrder
-from pipeline.geometry import Vector
+from pipeline.geometry import Vector, direction_letters, opposite
 from pipeline.volume import Volume
-from scp.inspect.orientation import direction_letters
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -44,9 +43,9 @@ class MidPlane:
     def letters(self) -> tuple[str, str, str, str]:
         """What is at the left, right, upper and lower edge."""
         return (
-            direction_letters(_opposite(self.right)),
+            direction_letters(opposite(self.right)),
             direction_letters(self.right),
-            direction_letters(_opposite(self.bottom)),
+            direction_letters(opposite(self.bottom)),
             direction_letters(self.bottom),
         )
 
@@ -63,7 +62,7 @@ def mid_planes(volume: Volume) -> tuple[MidPlane, MidPlane, MidPlane]:
     grid = order.geometry(affine_ras, volume.voxels.shape)
     slices, rows, columns = (size // 2 for size in voxels.shape)
     spacing, left, back = grid.spacing, grid.row_direction, grid.column_direction
-    feet = _opposite(grid.slice_direction)
+    feet = opposite(grid.slice_direction)
     return (
         MidPlane("axial", voxels[slices].copy(), (spacing.row_mm, spacing.column_mm), left, back),
         MidPlane(
@@ -81,8 +80,3 @@ def mid_planes(volume: Volume) -> tuple[MidPlane, MidPlane, MidPlane]:
             feet,
         ),
     )
-
-
-def _opposite(direction: Vector) -> Vector:
-    x, y, z = direction
-    return -x, -y, -z

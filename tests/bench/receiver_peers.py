@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE, Popen
 
-from scp.demo.watch import free_port
 from scp.spool import Spool
 from scp.state_folder import StateFolder
 from tests.bench.process_cost import Processes
 from tests.bench.receiver_process import AE_TITLE
 from tests.support.orthanc import Orthanc
+from tests.support.ports import free_port
 from tests.support.tools import find
 from tests.support.waiting import wait_for
 

@@ -15,9 +15,9 @@ from pynetdicom.ae import ApplicationEntity
 
 from config import DeliverySettings, Peer
 from scp.deliver import Courier
-from scp.demo.watch import free_port
 from scp.ledger import Ledger
 from tests.support.archive import CT, Archive, Clock, line, outbox, uids_of
+from tests.support.ports import free_port
 from tests.support.waiting import wait_for
 
 RESULTS = 6

@@ -17,10 +17,10 @@ from pipeline.products import Dialect, Form, Product
 from scp.backoff import retry_delay_s
 from scp.deliver import Courier, set_aside_strangers
 from scp.demo.stand_in import AE_TITLE, StandInPacs
-from scp.demo.watch import free_port
 from scp.ledger import Ledger
 from scp.ledger.jobs import JobLine, job_lines
 from scp.ledger.outbox import StoredResult, record_results
+from tests.support.ports import free_port
 from tests.unit.scp.test_ledger import index, make_job, received
 
 CT = "1.2.840.10008.5.1.4.1.1.2"

@@ -13,9 +13,9 @@ from pydicom.uid import RLELossless
 
 from config import DeliverySettings, Peer
 from scp.deliver import Courier
-from scp.demo.watch import free_port
 from scp.ledger import Ledger
 from tests.support.archive import NOW, Clock, line, outbox, uids_of
+from tests.support.ports import free_port
 from tests.support.stow import Answer, StowServer, failed, stored
 
 

@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.encode.planes import planes_across
-from pipeline.geometry import PlaneGeometry, Vector, VolumeGeometry
+from pipeline.geometry import (
+    PlaneGeometry,
+    VolumeGeometry,
+    direction_letters,
+    opposite,
+)
 
 _NAMES = ("sagittal", "coronal", "axial")
-# Towards growing and falling x, y, z of the patient.
-_LETTERS = (("L", "R"), ("P", "A"), ("H", "F"))
-# The sine of 15 degrees: a second letter is written where an edge leans by more.
-_LEANS = 0.2588
 _STRAIGHT_DEGREES = 2
 
 
@@ -127,22 +128,8 @@ def edge_letters(plane: PlaneGeometry) -> tuple[str, str, str, str]:
     Source: PS3.3 C.7.6.1.1.1 (Patient Orientation).
     """
     return (
-        _letters(_opposite(plane.row_direction)),
-        _letters(plane.row_direction),
-        _letters(_opposite(plane.column_direction)),
-        _letters(plane.column_direction),
+        direction_letters(opposite(plane.row_direction)),
+        direction_letters(plane.row_direction),
+        direction_letters(opposite(plane.column_direction)),
+        direction_letters(plane.column_direction),
     )
-
-
-def _letters(direction: Vector) -> str:
-    """Where a direction points to, the largest part first."""
-    parts = sorted(
-        ((abs(part), pair[part < 0]) for part, pair in zip(direction, _LETTERS, strict=True)),
-        key=lambda item: -item[0],
-    )
-    return "".join(letter for share, letter in parts if share > _LEANS)
-
-
-def _opposite(direction: Vector) -> Vector:
-    x, y, z = direction
-    return -x, -y, -z

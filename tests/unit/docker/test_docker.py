@@ -20,10 +20,10 @@ from pynetdicom.ae import ApplicationEntity
 from config import CONFIG_VARIABLE, Settings, load_settings
 from pipeline.warm_up import warm_up
 from scp.cli import main
-from scp.demo.watch import free_port
 from scp.receive.contexts import VERIFICATION
 from tests.support.certificates import made_in, server_settings
 from tests.support.open_node import opened
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "docker"

@@ -14,12 +14,12 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from rich.console import Console
 
-from pipeline.geometry import Vector
+from pipeline.geometry import Vector, direction_letters
 from pipeline.instance import Instance, read_instance
 from pipeline.phantom import chest_phantom, phantom_instances
 from pipeline.volume import Phases, RebuildPolicy
 from pipeline.volume.pixels import LocalDecoder
-from scp.inspect.orientation import affine_orientation, direction_letters, orientation_name
+from scp.inspect.orientation import affine_orientation, orientation_name
 from scp.inspect.picture import draw_series, image_colours, plane_scale
 from scp.inspect.planes import MidPlane, mid_planes
 from scp.inspect.plots import draw_lane
